@@ -1,0 +1,149 @@
+"""From files or arrays to a TaskSpec whose blobs lie in a store, ready to be posted."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from assay.errors import ConfigError, NotFoundError, RefusedError
+from assay.program import Program, load
+from assay.proof import Dataset, dataset_bytes, decode_state, encode_state, program_root, state_root
+from assay.store import Store
+from assay.words import Audit, Blob, Record, TaskSpec, canonical
+
+__all__ = ["Evaluation", "Package", "Plan", "package", "read_task"]
+
+
+class Evaluation(Record):
+    """How the submitter judges the trained model: an inference program over a held-out set."""
+
+    program: str
+    dataset: str
+    label: str = "y"
+
+
+class Plan(Record):
+    """The part of a task file that is neither program nor data."""
+
+    name: str
+    steps: int
+    batch_size: int
+    interval: int = 0
+    seed: int = 0
+    audit: Audit | None = None
+
+    def spaced(self) -> int:
+        """The checkpoint interval: as given, else a tenth of the steps."""
+        return self.interval or max(1, -(-self.steps // 10))
+
+
+class TaskFile(Plan):
+    """TASK.toml: a plan plus the files it speaks of, relative to itself."""
+
+    program: str = "program.onnx"
+    initial: str = "initial.safetensors"
+    dataset: str = "dataset.safetensors"
+    evaluate: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """A task that can be posted: its spec (`blob` in the store), its program, and how to judge the result."""
+
+    spec: TaskSpec
+    blob: Blob
+    program: Program = field(repr=False)
+    inference: Program | None = field(default=None, repr=False)
+    held_out: dict[str, np.ndarray] | None = field(default=None, repr=False)
+    label: str = "y"
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Everything that a solver needs, largest last."""
+        needed = (self.blob, self.spec.program, self.spec.initial, self.spec.dataset)
+        return tuple(sorted(needed, key=lambda blob: blob.size))
+
+
+def package(
+    store: Store,
+    plan: Plan,
+    source: bytes,
+    initial: Mapping[str, np.ndarray],
+    columns: Mapping[str, np.ndarray],
+    **judging: Any,
+) -> Package:
+    """Check that program, state and data fit together, put them into `store`, and name the task.
+
+    `columns` are arrays of equal first axis, one per `batch/` input of the program. Raises RefusedError if they don't fit.
+    """
+    program = load(source)
+    if not program.is_training:
+        raise RefusedError("The program carries no state from step to step.", hint="Capture it with training_step.")
+    state = decode_state(encode_state(initial), program.state)
+    dataset = Dataset(dict(columns))
+    _check_columns(program, dataset, plan.batch_size)
+    intervals = -(-plan.steps // plan.spaced())
+    spec = TaskSpec(
+        name=plan.name,
+        program=store.put(source),
+        program_root=program_root(program).hex(),
+        initial=store.put(encode_state(state)),
+        initial_root=state_root(state).hex(),
+        dataset=store.put(dataset_bytes(dataset)),
+        dataset_root=dataset.root.hex(),
+        rows=dataset.rows,
+        batch_size=plan.batch_size,
+        seed=plan.seed,
+        steps=plan.steps,
+        interval=plan.spaced(),
+        audit=plan.audit or Audit(2, max(1, -(-intervals // 2))),
+    )
+    return Package(spec, store.put(canonical(spec)), program, **judging)
+
+
+def _check_columns(program: Program, dataset: Dataset, batch_size: int) -> None:
+    for name, port in program.batch.items():
+        column = dataset.columns.get(name)
+        if column is None:
+            raise RefusedError(f"The program reads the column {name!r}, which the dataset does not have.", column=name)
+        expected, found = (port.dtype.value, *port.shape), (column.dtype.name, batch_size, *column.shape[1:])
+        if expected != found:
+            raise RefusedError(
+                f"A batch of {name!r} is {found[0]}{list(found[1:])}, the program wants {expected[0]}{list(port.shape)}.",
+                column=name,
+            )
+
+
+def read_task(path: Path, store: Store) -> Package:
+    """Package the task that a TASK.toml describes. Raises ConfigError or NotFoundError for what is wrong with it."""
+    try:
+        described = msgspec.convert(tomllib.loads(path.read_text()), TaskFile)
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no task file {path}.") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as reason:
+        raise ConfigError(f"{path} is not a task file: {reason}", path=str(path)) from reason
+    folder = path.parent
+
+    def read(name: str) -> bytes:
+        try:
+            return (folder / name).read_bytes()
+        except OSError as reason:
+            raise NotFoundError(f"{path} names {name}, which can't be read: {reason.strerror}.") from reason
+
+    judging: dict[str, Any] = {}
+    if described.evaluate:
+        judging = {
+            "inference": load(read(described.evaluate.program)),
+            "held_out": Dataset.parse(read(described.evaluate.dataset)).columns,
+            "label": described.evaluate.label,
+        }
+    plan = Plan(**{name: getattr(described, name) for name in Plan.__struct_fields__})
+    initial = decode_state(read(described.initial))
+    columns = Dataset.parse(read(described.dataset)).columns
+    return package(store, plan, read(described.program), initial, columns, **judging)

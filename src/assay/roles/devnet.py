@@ -1,0 +1,185 @@
+"""A whole network on one machine: chain, depot, solvers and verifiers, each a process with its own key and folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assay.errors import UnavailableError
+from assay.observe import read_json, write_json
+
+from .network import Network
+from .occupancy import end, occupant
+
+__all__ = ["Devnet", "Member", "members"]
+
+CHAIN, DEPOT = "chain", "depot"
+START_TIMEOUT = 40.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process of the network. `kind` is chain, depot, solver or verifier."""
+
+    name: str
+    kind: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None) -> list[Member]:
+    """The members of a local network, in the order in which they start. `cheat` makes the roles it is about dishonest."""
+    from .cheats import CHEATS
+
+    role = CHEATS[cheat].role if cheat else None
+    found = [Member(CHAIN, CHAIN), Member(DEPOT, DEPOT)]
+    for kind, number in (("solver", solvers), ("verifier", verifiers)):
+        # One lazy verifier among honest ones is the interesting case; a cheating solver has to win the task to be seen.
+        dishonest = range(1, number + 1) if kind == "solver" else range(1, 2)
+        for index in range(1, number + 1):
+            cheating = cheat is not None and role == kind and index in dishonest
+            found.append(Member(f"{kind}-{index}", kind, {"cheat": cheat} if cheating and cheat else {}))
+    return found
+
+
+class Devnet:
+    """The network in `folder`. All that it knows is on disk, so that any process can take it up where it was left."""
+
+    def __init__(self, folder: Path, *, attached: bool = False) -> None:
+        self.folder = folder.resolve()
+        self._attached = attached
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def network_file(self) -> Path:
+        """Where the description of the network stands once it is up."""
+        return self.folder / "network.json"
+
+    @property
+    def members(self) -> list[Member]:
+        """The members as the plan on disk has them."""
+        return [Member(**row) for row in read_json(self.folder / "plan.json", [])]
+
+    def plan(self, wanted: list[Member]) -> None:
+        """Write down members and ports, once; a network that exists keeps its plan."""
+        if self.members:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        write_json(self.folder / "ports.json", dict(zip((m.name for m in wanted), _free_ports(len(wanted)), strict=True)))
+        write_json(self.folder / "plan.json", [{"name": m.name, "kind": m.kind, "options": dict(m.options)} for m in wanted])
+
+    def port(self, name: str) -> int:
+        """The port on 127.0.0.1 that member `name` listens on."""
+        return int(read_json(self.folder / "ports.json")[name])
+
+    def url(self, name: str) -> str:
+        """Where member `name` answers."""
+        return f"http://127.0.0.1:{self.port(name)}"
+
+    def up(self) -> Network:
+        """Start whatever does not run, and return when chain and depot answer and the contracts are deployed."""
+        from .founding import found_network
+
+        with _starting(self.folder):
+            self._start(self.member(CHAIN))
+            self._start(self.member(DEPOT))
+            network = found_network(self)
+        self.tend()
+        return network
+
+    def tend(self) -> list[str]:
+        """Start every member that is not running; returns the names of those that were started."""
+        started = []
+        for member in self.members:
+            child = self._children.get(member.name)
+            if child is not None and child.poll() is None:
+                continue
+            if occupant(self.folder / member.name) is None:
+                self._start(member)
+                started.append(member.name)
+        return started
+
+    def member(self, name: str) -> Member:
+        """The member called `name`."""
+        return next(m for m in self.members if m.name == name)
+
+    def status(self) -> dict[str, int | None]:
+        """The process id of every member, None for those that do not run."""
+        return {member.name: occupant(self.folder / member.name) for member in self.members}
+
+    def down(self) -> list[str]:
+        """End every member, the chain last; returns the names of those that ran."""
+        ended = [m.name for m in reversed(self.members) if end(self.folder / m.name)]
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=5)
+        return ended
+
+    def _start(self, member: Member) -> None:
+        home = self.folder / member.name
+        if occupant(home) is not None:
+            return
+        home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "assay.roles.process", member.kind, str(home), "--port", str(self.port(member.name))]
+        command += [word for key, value in member.options.items() for word in (f"--{key}", value)]
+        if self._attached:
+            command.append("--follow-parent")
+        with (home / "output.log").open("ab") as output:
+            self._children[member.name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                # Roles share two cores with each other: idle worker threads that spin would slow the solver down.
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+
+    def wait_for(self, name: str, ready: object) -> None:
+        """Call `ready()` until it returns true; raises UnavailableError with the member's last words if it never does."""
+        until = time.monotonic() + START_TIMEOUT
+        assert callable(ready)
+        while not ready():
+            child = self._children.get(name)
+            if time.monotonic() > until or (child is not None and child.poll() is not None):
+                log = self.folder / name / "output.log"
+                words = log.read_text(errors="replace")[-800:] if log.exists() else ""
+                raise UnavailableError(f"{name} did not start: {words.strip() or 'no output'}", log=str(log))
+            time.sleep(0.05)
+
+
+def _free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def _starting(folder: Path) -> Iterator[None]:
+    """Two `devnet up` at once take turns."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "starting").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def passphrase(home: Path) -> str:
+    """The passphrase of a devnet key, made on first use, in a file that only the owner can read."""
+    path = home / "passphrase"
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text()

@@ -1,0 +1,40 @@
+"""What a stranger needs to know of a network: where its chain and depot are, and which contracts hold the money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from assay.errors import ConfigError, NotFoundError
+from assay.observe import write_json
+from assay.words import Record
+
+__all__ = ["Network"]
+
+
+class Network(Record):
+    """The content of `network.json`. `depots` are URLs of stores that keep what is published."""
+
+    rpc: str
+    chain_id: int
+    token: str
+    stakes: str
+    market: str
+    depots: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Network:
+        """Read `path`. Raises NotFoundError or ConfigError."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"There is no network description {path}.", hint="Start a local network with `assay devnet up`."
+            ) from None
+        except (msgspec.DecodeError, msgspec.ValidationError) as reason:
+            raise ConfigError(f"{path} does not describe a network: {reason}", path=str(path)) from reason
+
+    def save(self, path: Path) -> None:
+        """Write `path` atomically."""
+        write_json(path, msgspec.to_builtins(self), mode=0o644)

@@ -1,0 +1,56 @@
+"""The receipt of a finished task, put together from what the contract logged and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.words import Caught, Receipt, Task, TaskState
+
+__all__ = ["receipt"]
+
+MISMATCH_REASONS = {
+    1: "the state differs from the replay",
+    2: "the data was withheld",
+    3: "the initial state is not the task's",
+    4: "the trajectory is malformed",
+}
+
+
+def receipt(task: Task, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Receipt:
+    """`events` are (name, arguments) of the task's market events, in order. The task must be in a final state."""
+    payments: dict[str, int] = {}
+    caught: list[Caught] = []
+    facts: dict[str, Any] = {"paid": 0, "refunded": 0, "reason": "", "escrow": 0, "state_root": ""}
+    drawn: tuple[str, ...] = ()
+    for name, found in events:
+        match name:
+            case "Posted":
+                facts["escrow"] = found["escrow"]
+            case "Drawn":
+                drawn = tuple(found["verifiers"])
+            case "Committed":
+                facts["state_root"] = found["final_root"]
+            case "Mismatch":
+                reason = MISMATCH_REASONS[found["reason"]]
+                caught.append(Caught(task.solver, "solver", found["verifier"], found["step"], reason))
+            case "LazyVerifier":
+                reason = "attested to something that a replay does not give"
+                caught.append(Caught(found["verifier"], "verifier", "the solver's traces", -1, reason))
+            case "Credited":
+                payments[found["account"]] = payments.get(found["account"], 0) + found["amount"]
+            case "Settled":
+                facts |= {"paid": found["paid"] + found["fees"], "refunded": found["refunded"], "reason": "the result held"}
+            case "Refunded":
+                facts |= {"refunded": found["amount"], "reason": found["reason"]}
+    return Receipt(
+        task=task.id,
+        outcome="settled" if task.state is TaskState.SETTLED else "refunded",
+        spec=task.spec,
+        submitter=task.submitter,
+        solver=task.solver,
+        payments=payments,
+        verifiers=drawn,
+        caught=tuple(caught),
+        **facts,
+    )

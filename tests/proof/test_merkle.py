@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.errors import UsageError
+from assay.proof import merkle
+
+
+def reference_root(leaves: list[bytes]) -> bytes:
+    """The definition, word for word: pad to a power of two, then hash pairs."""
+    width = 1
+    while width < len(leaves):
+        width *= 2
+    level = leaves + [bytes(32)] * (width - len(leaves))
+    while len(level) > 1:
+        level = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)]
+    return level[0]
+
+
+leaf_lists = st.lists(st.binary(min_size=32, max_size=32), min_size=0, max_size=70)
+
+
+@given(leaf_lists)
+def test_root_is_the_definition(leaves: list[bytes]) -> None:
+    assert merkle.root(leaves) == reference_root(leaves)
+
+
+@given(leaf_lists.filter(bool), st.data())
+def test_every_leaf_is_proven_and_nothing_else(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    proof, root = merkle.prove(leaves, index), merkle.root(leaves)
+    assert len(proof) == merkle.depth(len(leaves))
+    assert merkle.verify(root, leaves[index], index, proof)
+    other = sha256(leaves[index]).digest()
+    assert not merkle.verify(root, other, index, proof)
+    assert not merkle.verify(other, leaves[index], index, proof)
+    wrong = data.draw(st.integers(-1, 1 << len(proof)).filter(lambda i: i != index))
+    leaf_there = leaves[wrong] if 0 <= wrong < len(leaves) else bytes(32)
+    if leaf_there != leaves[index]:
+        assert not merkle.verify(root, leaves[index], wrong, proof)
+    if proof:
+        level = data.draw(st.integers(0, len(proof) - 1))
+        bent = list(proof)
+        bent[level] = bytes([bent[level][0] ^ 1]) + bent[level][1:]
+        assert not merkle.verify(root, leaves[index], index, bent)
+        bent[level] = proof[level] + b"\x00"
+        assert not merkle.verify(root, leaves[index], index, bent)
+        assert not merkle.verify(root, leaves[index], index, proof[:-1])
+
+
+@given(st.binary(max_size=5000))
+def test_chunk_leaves_are_the_definition(data: bytes) -> None:
+    chunks = [data[i : i + 1024] for i in range(0, len(data), 1024)] or [b""]
+    assert merkle.chunk_leaves(data) == [sha256(b"\x00" + c).digest() for c in chunks]
+    assert merkle.bytes_root(memoryview(data)) == reference_root(merkle.chunk_leaves(bytearray(data)))
+
+
+def test_golden_roots() -> None:
+    assert merkle.bytes_root(b"").hex() == sha256(b"\0").hexdigest()
+    assert merkle.bytes_root(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert merkle.root([]) == bytes(32)
+    data = bytes(i % 251 for i in range(2500))
+    assert merkle.bytes_root(data).hex() == "36f5963d151cdafa6e996c93f3112bd4012dc020307ef13f46807a0a94af6a1e"
+
+
+def test_no_proof_for_a_leaf_that_does_not_exist() -> None:
+    with pytest.raises(UsageError):
+        merkle.prove([bytes(32)] * 3, 3)

@@ -1,0 +1,95 @@
+"""Where the contracts are: made by `deploy`, kept as a small JSON file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..contracts import artifact
+from ..errors import ConfigError, MoneyError, NotFoundError
+from .client import Call, Client
+from .contracts import Market, Stakes, Token, abi_of
+
+__all__ = ["Deployment", "deploy", "replace_file"]
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` durably: afterwards there is the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses of the contracts, the chain's id, and the first block that can hold their events."""
+
+    token: str
+    stakes: str
+    market: str
+    chain_id: int
+    block: int
+
+    def save(self, path: Path) -> None:
+        """Write the deployment to `path`."""
+        replace_file(path, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Deployment:
+        """Read a deployment. Raises NotFoundError or ConfigError."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError as error:
+            raise NotFoundError(f"no deployment at {path}", path=str(path)) from error
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{path} is not a deployment: {error}", path=str(path)) from error
+
+    def check(self, client: Client) -> None:
+        """Raises ConfigError if the client's chain is another one, or does not have the contracts."""
+        if client.chain_id != self.chain_id:
+            why = f"the deployment is for chain {self.chain_id}, {client.url} is chain {client.chain_id}"
+            raise ConfigError(why, expected=self.chain_id, found=client.chain_id)
+        if not client.code(self.market):
+            raise ConfigError(f"{client.url} has no market at {self.market}", market=self.market)
+
+    def connect(self, client: Client) -> tuple[Token, Stakes, Market]:
+        """The contracts, as `client`."""
+        return Token(client, self.token), Stakes(client, self.stakes), Market(client, self.market)
+
+
+def deploy(
+    client: Client,
+    *,
+    solver_minimum: int = 100 * 10**6,
+    verifier_minimum: int = 50 * 10**6,
+    unbonding: int = 3600,
+    token: str | None = None,
+) -> Deployment:
+    """Create stakes and market, and the play money unless `token` names an ERC-20. Stakes in its smallest unit."""
+    block = client.head().number + 1
+    token = token or _create(client, "token")
+    stakes = _create(client, "stakes", token, solver_minimum, verifier_minimum, unbonding)
+    market = _create(client, "market", token, stakes)
+    return Deployment(token=token, stakes=stakes, market=market, chain_id=client.chain_id, block=block)
+
+
+def _create(client: Client, name: str, *arguments: Any) -> str:
+    receipt = client.send(Call("", artifact(name).bytecode + abi_of(name).constructor(*arguments)))
+    if not receipt.contract:
+        raise MoneyError(f"the chain did not say where it put {name}", transaction=receipt.hash)
+    return receipt.contract

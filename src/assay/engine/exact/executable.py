@@ -1,0 +1,123 @@
+"""A compiled program: checks its inputs, hands their addresses to native code, returns fresh outputs."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import llvmlite.ir as ir
+import numpy as np
+
+from assay.errors import UsageError
+from assay.program.program import Program
+
+from .. import check_inputs
+from .function import Work, declare
+from .native import Library, Machine, machine
+from .plan import Plan, plan
+from .runner import COLUMNS, RUN, declare_run
+from .team import Team
+
+__all__ = ["Executable", "compile"]
+
+Array = np.ndarray[Any, Any]
+
+SHARED_FROM = 1 << 15
+"""Scalar operations from which a step is worth sharing among threads."""
+
+
+def compile(program: Program, *, threads: int = 1, features: str | None = None) -> Executable:
+    """Native code for `program`, with the bits of the clear interpreter.
+
+    `threads` share the elements of large kernels; `features` restricts the instructions (see native.machine).
+    Neither changes a bit of any result. Raises UsageError, ConfigError, or ProgramRefused for a malformed kernel.
+    """
+    if threads < 1:
+        raise UsageError(f"{threads} threads cannot run anything", threads=threads)
+    return Executable(program, threads, machine(features))
+
+
+class Executable:
+    """Runs `program`; may be called from several threads, one run at a time."""
+
+    def __init__(self, program: Program, threads: int, target: Machine) -> None:
+        self.program = program
+        self.threads = threads
+        self._plan = plan(program)
+        module = ir.Module("assay")
+        works = [declare(module, f"k{n}", form, target) for n, form in enumerate(self._plan.forms)]
+        declare_run(module, target)
+        self._library = Library(str(module), target)
+        self._arena = _aligned_bytes(self._plan.arena)
+        self._scratch = [_aligned_bytes(max((w.scratch for w in works), default=0)) for _ in range(threads)]
+        self._constants = {n: np.require(a, requirements="CA") for n, a in program.constants.items()}
+        self._index = self._tensor_numbers()
+        self._tensors = np.zeros(len(self._index) + 1, np.int64)
+        self._slots, self._steps = _tables(self._plan, works, self._library, self._index)
+        for name, offset in self._plan.offsets.items():
+            self._tensors[self._index[name]] = self._arena.ctypes.data + offset
+        for name, array in self._constants.items():
+            self._tensors[self._index[name]] = array.ctypes.data
+        self._lock = threading.Lock()
+        self._team = Team(self._bind(), threads)
+
+    def _tensor_numbers(self) -> dict[str, int]:
+        names = [p.name for p in self.program.inputs] + list(self._constants)
+        names += [t for step in self._plan.steps for t in step.tensors]
+        return {name: n for n, name in enumerate(dict.fromkeys(names))}
+
+    def _bind(self) -> Any:
+        """A function of the thread number that runs all steps."""
+        kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 3), *([ctypes.c_void_p] * 2))
+        run = kind(self._library.address(RUN))
+        self._arrivals = np.zeros(8, np.int64)
+        tables = (self._tensors.ctypes.data, self._steps.ctypes.data, len(self._plan.steps))
+        arrivals, scratch, threads = self._arrivals.ctypes.data, [s.ctypes.data for s in self._scratch], self.threads
+
+        def share(thread: int) -> None:
+            run(*tables, thread, threads, arrivals, scratch[thread])
+
+        return share
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input."""
+        arrays = {n: np.require(a, requirements="CA") for n, a in check_inputs(self.program, inputs).items()}
+        with self._lock:
+            for name, array in arrays.items():
+                self._tensors[self._index[name]] = array.ctypes.data
+            made: dict[str, Array] = {}
+            for port, tensor in self.program.outputs:
+                if tensor not in made and tensor not in arrays and tensor not in self._constants:
+                    made[tensor] = np.empty(port.shape, port.dtype.numpy)
+                    self._tensors[self._index[tensor]] = made[tensor].ctypes.data
+            self._arrivals[0] = 0
+            self._team.run()
+        known = {**arrays, **self._constants, **made}
+        outputs: dict[str, Array] = {}
+        for port, tensor in self.program.outputs:
+            fresh = made.pop(tensor, None)
+            outputs[port.name] = np.array(known[tensor]).reshape(port.shape) if fresh is None else fresh
+        return outputs
+
+
+def _aligned_bytes(size: int) -> Array:
+    """`size` bytes that start at a cache line."""
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size]
+
+
+def _tables(plan: Plan, works: list[Work], library: Library, index: dict[str, int]) -> tuple[Array, Array]:
+    """The slots of all steps one after another, and the step table that runner.py describes."""
+    slots = np.array([index[t] for step in plan.steps for t in step.tensors] or [0], np.int64)
+    steps = np.zeros((max(1, len(plan.steps)), COLUMNS), np.int64)
+    entries = [library.address(f"k{n}") for n in range(len(plan.forms))]
+    at = 0
+    for n, step in enumerate(plan.steps):
+        work = works[step.form]
+        shared = work.points >= SHARED_FROM and work.units > 1
+        steps[n] = (entries[step.form], slots.ctypes.data + 8 * at, work.units, work.grain, plan.waits[n], shared)
+        at += len(step.tensors)
+    return slots, steps

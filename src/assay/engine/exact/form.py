@@ -1,0 +1,196 @@
+"""A kernel in the engine's own form: flat affine offsets, only the guards that can fail, and as few loops as possible.
+
+A `Form` no longer names tensors: a kernel's buffers are numbered in order of first use (slot 0 is the output), so two
+kernels with equal forms share one native function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import NamedTuple
+
+from assay.program.kernel import Order
+from assay.program.types import DType
+
+__all__ = ["Access", "Affine", "Arg", "Check", "Form", "Immediate", "Iota", "Local", "Statement", "Target", "collapse"]
+
+
+class Affine(NamedTuple):
+    """base + sum of strides[d] · index[d], over the domain's dimensions and then the fold's."""
+
+    base: int
+    strides: tuple[int, ...]
+
+    def bounds(self, extents: tuple[int, ...]) -> tuple[int, int]:
+        """Least and greatest value over the (non-empty) box of `extents`."""
+        ends = [s * (n - 1) for s, n in zip(self.strides, extents, strict=True)]
+        return self.base + sum(min(0, e) for e in ends), self.base + sum(max(0, e) for e in ends)
+
+    def scaled(self, factor: int) -> Affine:
+        """This times a constant."""
+        return Affine(self.base * factor, tuple(s * factor for s in self.strides))
+
+    def plus(self, other: Affine) -> Affine:
+        """The sum of both."""
+        return Affine(self.base + other.base, tuple(a + b for a, b in zip(self.strides, other.strides, strict=True)))
+
+
+class Immediate(NamedTuple):
+    """A constant; `inside` is False for a read that is known to lie outside its view."""
+
+    dtype: DType
+    bits: int
+    inside: bool = True
+
+
+class Local(NamedTuple):
+    """The value of an earlier statement of the same form, rounded to that statement's dtype."""
+
+    index: int
+
+
+class Check(NamedTuple):
+    """One coordinate that has to be looked at: (coord + index) / divisor, inside where it is exact and in [0, extent).
+
+    It adds coordinate · scale to the flat offset.
+    """
+
+    coord: Affine
+    index: Arg | None
+    divisor: int
+    extent: int
+    scale: int
+
+
+class Access(NamedTuple):
+    """A read of buffer `slot` at element `flat` + the checks' contributions, or the bits `outside`."""
+
+    slot: int
+    dtype: DType
+    flat: Affine
+    checks: tuple[Check, ...] = ()
+    outside: int = 0
+
+
+class Iota(NamedTuple):
+    """The int64 value coord + index."""
+
+    coord: Affine
+    index: Arg | None = None
+
+
+Arg = Access | Immediate | Iota | Local
+
+
+class Statement(NamedTuple):
+    """value = op(args), rounded to `dtype`. In a fold the last statement also takes the accumulator as last argument."""
+
+    op: str
+    dtype: DType
+    args: tuple[Arg, ...]
+
+
+class Target(NamedTuple):
+    """Where a scatter writes: an access to the output, and the slot and element count of the base."""
+
+    access: Access
+    base: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """Loops over `domain`, inside them over `fold`, and the statements evaluated there.
+
+    `stores` lists (statement, slot): the values that are written at the row-major position in the domain.
+    """
+
+    domain: tuple[int, ...]
+    fold: tuple[int, ...]
+    order: Order
+    initial: int
+    statements: tuple[Statement, ...]
+    stores: tuple[tuple[int, int], ...]
+    slots: int
+    target: Target | None = None
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Extents of all loops, in the order of the affine strides."""
+        return self.domain + self.fold
+
+    @property
+    def points(self) -> int:
+        """Scalar operations of the whole nest."""
+        return prod(self.extents) * len(self.statements)
+
+    @property
+    def flat(self) -> Affine:
+        """The row-major position in the domain."""
+        strides = [prod(self.domain[d + 1 :]) for d in range(len(self.domain))]
+        return Affine(0, (*strides, *(0 for _ in self.fold)))
+
+    def args(self) -> Iterator[Arg]:
+        """All arguments, indices of checks included."""
+        roots = [a for s in self.statements for a in s.args]
+        roots += [self.target.access] if self.target else []
+        while roots:
+            arg = roots.pop()
+            yield arg
+            if isinstance(arg, Access):
+                roots += [c.index for c in arg.checks if c.index is not None]
+            elif isinstance(arg, Iota) and arg.index is not None:
+                roots.append(arg.index)
+
+    def affines(self) -> set[Affine]:
+        """Every affine expression that the nest needs."""
+        found = {self.flat}
+        for arg in self.args():
+            if isinstance(arg, Access):
+                found |= {arg.flat, *(c.coord for c in arg.checks)}
+            elif isinstance(arg, Iota):
+                found.add(arg.coord)
+        return found
+
+
+def _rewrite_arg(arg: Arg, keep: list[int]) -> Arg:
+    def affine(a: Affine) -> Affine:
+        return Affine(a.base, tuple(a.strides[d] for d in keep))
+
+    def index(a: Arg | None) -> Arg | None:
+        return None if a is None else _rewrite_arg(a, keep)
+
+    if isinstance(arg, Access):
+        checks = tuple(c._replace(coord=affine(c.coord), index=index(c.index)) for c in arg.checks)
+        return arg._replace(flat=affine(arg.flat), checks=checks)
+    if isinstance(arg, Iota):
+        return Iota(affine(arg.coord), index(arg.index))
+    return arg
+
+
+def _keep(form: Form, keep: list[int], extents: tuple[int, ...]) -> Form:
+    """The form with only the loops `keep` (each with its new extent)."""
+    domain = tuple(extents[d] for d in keep if d < len(form.domain))
+    fold = tuple(extents[d] for d in keep if d >= len(form.domain))
+    statements = tuple(s._replace(args=tuple(_rewrite_arg(a, keep) for a in s.args)) for s in form.statements)
+    target = form.target
+    if target is not None:
+        access = _rewrite_arg(target.access, keep)
+        assert isinstance(access, Access)
+        target = target._replace(access=access)
+    return replace(form, domain=domain, fold=fold, statements=statements, target=target)
+
+
+def collapse(form: Form) -> Form:
+    """Drop loops of one iteration and merge neighbours through which every affine expression runs straight."""
+    form = _keep(form, [d for d, n in enumerate(form.extents) if n != 1], form.extents)
+    extents, affines, keep = list(form.extents), form.affines(), []
+    for d in range(len(extents)):
+        boundary = d + 1 in (len(form.domain), len(extents))
+        if not boundary and all(a.strides[d] == a.strides[d + 1] * extents[d + 1] for a in affines):
+            extents[d + 1] *= extents[d]
+        else:
+            keep.append(d)
+    return _keep(form, keep, tuple(extents))

@@ -1,0 +1,150 @@
+"""What a program becomes before code is written: steps over buffers, few distinct forms, one arena for what is in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.program.program import Program
+from assay.program.types import DType
+
+from .form import Form
+from .lower import form_of
+
+__all__ = ["Plan", "Step", "plan"]
+
+ALIGNMENT = 64
+"""Buffers start at cache lines."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Run form number `form` with these tensors in its slots (the outputs first)."""
+
+    form: int
+    tensors: tuple[str, ...]
+    outputs: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`offsets` places every intermediate tensor in an arena of `arena` bytes; the others have arrays of their own."""
+
+    forms: tuple[Form, ...]
+    steps: tuple[Step, ...]
+    offsets: dict[str, int]
+    arena: int
+    waits: tuple[bool, ...]
+
+
+def plan(program: Program) -> Plan:
+    """Lower, drop what nothing reads, share forms, and place the intermediates."""
+    types = _types(program)
+    sizes = {k.output: _bytes(k.shape, k.dtype) for k in program.kernels}
+    forms: dict[Form, int] = {}
+    steps = []
+    for n in _needed(program):
+        form, tensors = form_of(program.kernels[n], types)
+        steps.append(Step(forms.setdefault(form, len(forms)), tensors))
+    kept = {tensor for _, tensor in program.outputs}
+    offsets, arena = _place(steps, sizes, kept)
+    waits = _barriers(steps, sizes, offsets)
+    return Plan(tuple(forms), tuple(steps), offsets, arena, waits)
+
+
+def _types(program: Program) -> dict[str, DType]:
+    types = {port.name: port.dtype for port in program.inputs}
+    types |= {name: DType.of(array) for name, array in program.constants.items()}
+    return types | {k.output: k.dtype for k in program.kernels}
+
+
+def _bytes(shape: tuple[int, ...], dtype: DType) -> int:
+    size = dtype.itemsize
+    for n in shape:
+        size *= n
+    return size
+
+
+def _needed(program: Program) -> list[int]:
+    """The kernels that an output depends on, in order."""
+    wanted = {tensor for _, tensor in program.outputs}
+    chosen = []
+    for n in range(len(program.kernels) - 1, -1, -1):
+        kernel = program.kernels[n]
+        if kernel.output in wanted:
+            chosen.append(n)
+            wanted.update(kernel.reads)
+    return chosen[::-1]
+
+
+def _place(steps: list[Step], sizes: dict[str, int], kept: set[str]) -> tuple[dict[str, int], int]:
+    """First fit by step: a buffer is free again after the last step that names its tensor."""
+    last = {tensor: n for n, step in enumerate(steps) for tensor in step.tensors}
+    free: list[tuple[int, int]] = []  # (offset, size), by offset
+    offsets: dict[str, int] = {}
+    top = 0
+    for n, step in enumerate(steps):
+        for tensor in step.tensors[: step.outputs]:
+            if tensor not in kept:
+                offsets[tensor], top = _take(free, _aligned(sizes[tensor]), top)
+        for tensor in dict.fromkeys(step.tensors):
+            if last[tensor] == n and tensor in offsets:
+                _release(free, offsets[tensor], _aligned(sizes[tensor]))
+    return offsets, top
+
+
+def _aligned(size: int) -> int:
+    return max(1, -(-size // ALIGNMENT)) * ALIGNMENT
+
+
+def _take(free: list[tuple[int, int]], size: int, top: int) -> tuple[int, int]:
+    """The smallest hole that fits, else the end of the arena; returns the offset and the new end."""
+    fits = [(hole, offset) for offset, hole in free if hole >= size]
+    if not fits:
+        if free and sum(free[-1]) == top:
+            offset, hole = free.pop()
+            return offset, offset + size
+        return top, top + size
+    hole, offset = min(fits)
+    free.remove((offset, hole))
+    if hole > size:
+        free.append((offset + size, hole - size))
+        free.sort()
+    return offset, top
+
+
+def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
+    free.append((offset, size))
+    free.sort()
+    merged: list[tuple[int, int]] = []
+    for start, length in free:
+        if merged and sum(merged[-1]) == start:
+            merged[-1] = (merged[-1][0], merged[-1][1] + length)
+        else:
+            merged.append((start, length))
+    free[:] = merged
+
+
+def _barriers(steps: list[Step], sizes: dict[str, int], offsets: dict[str, int]) -> tuple[bool, ...]:
+    """Whether the threads must meet before each step: it touches what an earlier one since the last meeting wrote or read."""
+    waits = []
+    written: list[tuple[str, int, int]] = []
+    read: list[tuple[str, int, int]] = []
+
+    def span(tensor: str) -> tuple[str, int, int]:
+        if tensor in offsets:
+            return "", offsets[tensor], offsets[tensor] + _aligned(sizes[tensor])
+        return tensor, 0, 1
+
+    def meets(a: tuple[str, int, int], others: list[tuple[str, int, int]]) -> bool:
+        return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for b in others)
+
+    for step in steps:
+        outputs = [span(t) for t in step.tensors[: step.outputs]]
+        inputs = [span(t) for t in step.tensors[step.outputs :]]
+        wait = any(meets(x, written) for x in outputs + inputs) or any(meets(x, read) for x in outputs)
+        if wait:
+            written, read = [], []
+        written += outputs
+        read += inputs
+        waits.append(wait)
+    return tuple(waits)

@@ -56,7 +56,7 @@ OPS: dict[str, ScalarOp] = _table(
     ScalarOp("isinf", 1, "f", "bool"),
     ScalarOp("select", 3, "fib"),  # x1 if x0 else x2; x0 is bool
     ScalarOp("copy", 1, "fib"),
-    ScalarOp("first", -1, "fib"),  # the first operand whose read lies inside its view; the last one's value if none does
+    ScalarOp("first", -1, "fib"),  # the first operand whose read lies inside its view; the last one if none does
     # bits
     ScalarOp("and", 2, "ib"),
     ScalarOp("or", 2, "ib"),
@@ -68,12 +68,12 @@ OPS: dict[str, ScalarOp] = _table(
     ScalarOp("cast", 1, "fib", "output"),  # float to integer: toward zero, saturating, NaN gives 0; to bool: x != 0
     ScalarOp("bitcast", 1, "fi", "output"),  # same width
     # named functions, defined in functions.py as sequences of the above
-    ScalarOp("exp", 1, "f", weight=20),
-    ScalarOp("log", 1, "f", weight=24),
-    ScalarOp("tanh", 1, "f", weight=28),
-    ScalarOp("erf", 1, "f", weight=32),
-    ScalarOp("sin", 1, "f", weight=40),
-    ScalarOp("cos", 1, "f", weight=40),
-    ScalarOp("pow", 2, "f", weight=64),
-    ScalarOp("sigmoid", 1, "f", weight=24),
+    ScalarOp("exp", 1, "f", weight=22),
+    ScalarOp("log", 1, "f", weight=27),
+    ScalarOp("tanh", 1, "f", weight=30),
+    ScalarOp("erf", 1, "f", weight=34),
+    ScalarOp("sin", 1, "f", weight=66),
+    ScalarOp("cos", 1, "f", weight=65),
+    ScalarOp("pow", 2, "f", weight=94),
+    ScalarOp("sigmoid", 1, "f", weight=33),
 )

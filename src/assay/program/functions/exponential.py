@@ -79,7 +79,7 @@ def exp(o: Ops[V], x: V) -> V:
 
 
 def sigmoid(o: Ops[V], x: V) -> V:
-    """1 / (1 + e^-x), from e = e^-|x| so that nothing overflows; the quotient is corrected for the rounding of 1 + e."""
+    """1 / (1 + e^-x), from e = e^-|x| so that nothing overflows; corrected for the rounding of 1 + e."""
     one = o.f32(1.0)
     e = _exp_above(o, o.neg(o.abs(x)))
     top = o.select(o.lt(x, o.f32(0.0)), e, one)

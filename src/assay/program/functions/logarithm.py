@@ -86,10 +86,11 @@ def _exp_pair(o: Ops[V], hi: V, lo: V) -> V:
 
 def pow(o: Ops[V], x: V, y: V) -> V:
     """x^y, with the special cases of IEEE 754-2019 section 9.2.1."""
-    zero, one, inf = o.f32(0.0), o.f32(1.0), o.f32(math.inf)
+    zero, one = o.f32(0.0), o.f32(1.0)
     a = o.abs(x)
+    finite = o.lt(a, o.f32(math.inf))
     hi, lo = _log_pair(o, a)
-    hi = o.select(o.lt(a, inf), o.select(o.eq(a, zero), o.f32(-math.inf), hi), a)
+    hi = o.select(finite, o.select(o.eq(a, zero), o.f32(-math.inf), hi), a)
     product = o.mul(hi, y)
     rest = o.fma(lo, y, o.fma(hi, y, o.neg(product)))
     magnitude = _exp_pair(o, product, rest)
@@ -100,5 +101,5 @@ def pow(o: Ops[V], x: V, y: V) -> V:
     odd = o.band(whole, o.bnot(o.eq(o.floor(half), half)))
     sign = o.select(odd, o.i32(-(2**31)), o.i32(0))
     value = o.from_bits(o.ixor(o.bits(magnitude), o.iand(o.bits(x), sign)))
-    real = o.bor(whole, o.bnot(o.band(o.lt(x, zero), o.lt(a, inf))))
+    real = o.bor(whole, o.bnot(o.band(o.lt(x, zero), finite)))
     return o.select(o.eq(y, zero), one, o.select(real, value, o.f32(NAN)))

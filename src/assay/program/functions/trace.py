@@ -1,0 +1,61 @@
+"""A named function as text: the sequence of its operations, for docs/numerics.md and for counting."""
+
+from __future__ import annotations
+
+import inspect
+import struct
+from collections.abc import Callable
+
+from . import FUNCTIONS
+
+__all__ = ["Trace", "document", "trace"]
+
+FREE = ("bits", "from_bits")
+"""Reinterpretations of bits: no work."""
+
+
+class Trace:
+    """`Ops` on names: writes down one line per operation."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, tuple[str, ...]]] = []
+
+    def f32(self, value: float | int) -> str:
+        """`f:` and the eight hex digits of the bits."""
+        bits = value if isinstance(value, int) else struct.unpack("<I", struct.pack("<f", value))[0]
+        return f"f:{bits:08x}"
+
+    def i32(self, value: int) -> str:
+        """`i:` and the decimal value."""
+        return f"i:{value}"
+
+    def __getattr__(self, op: str) -> Callable[..., str]:
+        def record(*operands: str) -> str:
+            name = f"t{len(self.lines) + 1}"
+            self.lines.append((name, op, operands))
+            return name
+
+        return record
+
+    @property
+    def operations(self) -> int:
+        """Scalar operations executed; constants and reinterpreted bits are free."""
+        return sum(op not in FREE for _, op, _ in self.lines)
+
+
+def trace(name: str) -> tuple[Trace, tuple[str, ...], str]:
+    """(the trace, the parameters' names, the result's name) of FUNCTIONS[name]."""
+    parameters = tuple(inspect.signature(FUNCTIONS[name]).parameters)[1:]
+    record = Trace()
+    return record, parameters, FUNCTIONS[name](record, *parameters)
+
+
+def document() -> str:
+    """All sequences, as the generated section of docs/numerics.md."""
+    parts = []
+    for name in sorted(FUNCTIONS):
+        record, parameters, result = trace(name)
+        head = f"### {name}({', '.join(parameters)}): {record.operations} operations\n"
+        lines = [f"{target} = {op}({', '.join(operands)})" for target, op, operands in record.lines]
+        parts.append("\n".join([head, "```", *lines, f"return {result}", "```", ""]))
+    return "\n".join(parts)

@@ -1,0 +1,247 @@
+"""A whole optimizer step as one program: forward, loss, backward, clipping, schedule, update."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from assay.errors import CaptureError
+from assay.program.program import BATCH, METRIC, NEXT, STATE, Program
+
+from . import loss as losses
+from . import optimizer as rules
+from .records import Constant, Optimizer, Schedule
+from .trace import gradients, trace
+from .translate import translate
+
+__all__ = ["Timing", "initial_state", "training_step", "training_step_onnx"]
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+_PROBED = 8
+Loss = str | losses.LossFunction
+Batch = Mapping[str, Any]
+
+
+@dataclass
+class Timing:
+    """Seconds that a capture took; pass one as `timing` to have it filled."""
+
+    trace: float = 0.0
+    translate: float = 0.0
+
+
+def training_step(
+    module: nn.Module,
+    loss: Loss,
+    optimizer: Any,
+    example_batch: Batch,
+    *,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+) -> Program:
+    """Capture one training step of `module` as a program.
+
+    `loss` is "cross_entropy", "mse" or a callable (outputs, batch) -> scalar tensor. `optimizer` is an SGD, Adam or
+    AdamW record, or a fresh torch.optim object of these types. `example_batch` holds the columns of a batch as tensors
+    or arrays: `x` (or x0, x1, ..., and x_<keyword>) for the model, `y` for the named losses; only shapes and types
+    matter. `schedule` is Constant() or WarmupCosine(...); `clip_norm` bounds the 2-norm of all gradients.
+
+    The program's state is that of `initial_state`; its metrics are `loss` (float32 scalar, before the update) and
+    `probe` (element 0 of the first 8 gradients, before clipping); its value `learning_rate` feeds the updates. It has
+    the input `seed` if dropout is active. The model keeps its training and evaluation modes, except that a model in
+    evaluation mode is captured in training mode.
+
+    Raises CaptureError that names the operator and the line of the model.
+    """
+    from assay.program import load
+
+    return load(training_step_onnx(module, loss, optimizer, example_batch, schedule=schedule, clip_norm=clip_norm))
+
+
+def training_step_onnx(
+    module: nn.Module,
+    loss: Loss,
+    optimizer: Any,
+    example_batch: Batch,
+    *,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    timing: Timing | None = None,
+) -> bytes:
+    """The ONNX model of `training_step`; the same arguments give the same bytes under the same torch version."""
+    timing = timing or Timing()
+    parts = split(module)
+    step = _Step(module, parts, losses.named(loss), rules.settings(optimizer), rules.trained(optimizer, parts.parameters),
+                 columns(example_batch), schedule or Constant(), clip_norm)  # fmt: skip
+    started = time.perf_counter()
+    with mode(module, training=True):
+        graph = trace(step, step.arguments())
+    timing.trace = time.perf_counter() - started
+    started = time.perf_counter()
+    check_constants(graph, step.constants_at, list(parts.constants))
+    model = translate(graph, step.sources(), step.results, name="training_step", marked={"learning_rate": "learning_rate"})
+    timing.translate = time.perf_counter() - started
+    return model
+
+
+def initial_state(module: nn.Module, optimizer: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The state before step 0: `model.<name>` with the module's values, `optimizer.<moment>.<name>` with zeros.
+
+    Tied parameters appear once, under the first of their names. Buffers that are not persistent are constants of the
+    program and no state.
+    """
+    parts, rule = split(module), rules.settings(optimizer)
+    state = {MODEL + name: tensor for name, tensor in parts.state.items()}
+    for name in rules.trained(optimizer, parts.parameters):
+        zeros = torch.zeros_like(parts.parameters[name])
+        state |= {f"{OPTIMIZER}{moment}.{name}": zeros for moment in rule.moments}
+    return {name: state[name].detach().cpu().contiguous().numpy().copy() for name in sorted(state)}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tensors of a module by name, each once: parameters, buffers that are state, buffers that are constants."""
+
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    constants: dict[str, Tensor]
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Parameters and state buffers."""
+        return {**self.parameters, **self.buffers}
+
+
+def split(module: nn.Module) -> Parts:
+    """The parts of `module`. Raises CaptureError for parameters that are not float32 and buffers that exact-1 lacks."""
+    if not isinstance(module, nn.Module):
+        raise CaptureError(f"{type(module).__name__} is not a torch.nn.Module")
+    parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
+    for name, p in parameters.items():
+        if isinstance(p, nn.parameter.UninitializedTensorMixin):
+            raise CaptureError(f"parameter {name} has no shape yet", hint="Run the lazy module once first.", parameter=name)
+        if p.dtype != torch.float32:
+            raise CaptureError(
+                f"parameter {name} is {p.dtype}", hint="exact-1 trains in float32: call model.float().", parameter=name
+            )
+    for name, b in buffers.items():
+        if b.dtype == torch.float64 or b.is_complex():
+            raise CaptureError(f"buffer {name} is {b.dtype}", hint="Store it as float32.", buffer=name)
+    kept = set(module.state_dict())
+    return Parts(
+        parameters,
+        {name: b for name, b in buffers.items() if name in kept},
+        {name: b for name, b in buffers.items() if name not in kept},
+    )
+
+
+def columns(batch: Batch) -> dict[str, Tensor]:
+    """The columns of an example batch as tensors, in name order."""
+    tensors = {name: torch.as_tensor(batch[name]) for name in sorted(batch)}
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.float64 or tensor.is_complex():
+            raise CaptureError(f"column {name} is {tensor.dtype}", hint="Store it as float32.", column=name)
+    return tensors
+
+
+@contextlib.contextmanager
+def mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """Every submodule in the given mode, unless `module` itself has it already; all modes restored at the end."""
+    before = {part: part.training for part in module.modules()}
+    if module.training != training:
+        module.train(training)
+    try:
+        yield
+    finally:
+        for part, was in before.items():
+            part.training = was
+
+
+def check_constants(graph: torch.fx.GraphModule, first: int, names: Sequence[str]) -> None:
+    """Raise CaptureError if the model wrote to a buffer that is no state: the results after `first` must be inputs."""
+    results = list(graph.graph.nodes)[-1].args[0]
+    for name, result in zip(names, results[first:], strict=True):
+        if result.op != "placeholder":
+            raise CaptureError(f"the model writes to the buffer {name}, which is not persistent", hint="Register it with persistent=True.", buffer=name)
+    list(graph.graph.nodes)[-1].args = (results[:first],)
+
+
+class _Step:
+    """The function that is traced: flat tensors in, flat tensors out, in the order of `sources` and `results`."""
+
+    def __init__(
+        self, module: nn.Module, parts: Parts, loss: losses.LossFunction, rule: Optimizer, trained: list[str],
+        batch: dict[str, Tensor], schedule: Schedule, clip_norm: float | None,
+    ) -> None:  # fmt: skip
+        self.module, self.parts, self.loss, self.rule, self.trained = module, parts, loss, rule, trained
+        self.batch, self.schedule, self.clip_norm = batch, schedule, clip_norm
+        moments = {f"{m}.{name}": torch.zeros_like(parts.parameters[name]) for name in trained for m in rule.moments}
+        state = {MODEL + name: tensor for name, tensor in parts.state.items()}
+        state |= {OPTIMIZER + name: tensor for name, tensor in moments.items()}
+        self.state = dict(sorted(state.items()))
+        self.results = [*(NEXT + name for name in self.state), METRIC + "loss", METRIC + "probe", "learning_rate"]
+        self.constants_at = len(self.results)
+
+    def sources(self) -> list[str | Tensor]:
+        """A port or a constant per argument."""
+        ports = [*(STATE + name for name in self.state), *(BATCH + name for name in self.batch), "step"]
+        return [*ports, *self.parts.constants.values()]
+
+    def arguments(self) -> list[Tensor]:
+        """Example values, one per source."""
+        step = torch.zeros((), dtype=torch.int64)
+        given = [*self.state.values(), *self.batch.values(), step, *self.parts.constants.values()]
+        return [tensor.detach() for tensor in given]
+
+    def __call__(self, *flat: Tensor) -> list[Tensor]:
+        names = [*self.state, *self.batch, "step", *self.parts.constants]
+        state = dict(zip(self.state, flat, strict=False))
+        batch = dict(zip(self.batch, flat[len(self.state) :], strict=False))
+        step = flat[len(self.state) + len(self.batch)]
+        constants = dict(zip(self.parts.constants, flat[len(names) - len(self.parts.constants) :], strict=True))
+        values = {name: state[MODEL + name] for name in self.parts.parameters}
+        leaves = {name: values[name].detach().requires_grad_() for name in self.trained}
+        buffers = {name: state[MODEL + name] for name in self.parts.buffers}
+        given = {**values, **leaves, **buffers, **constants}
+        with torch.enable_grad():
+            loss = self._loss(given, batch)
+            found = zip(self.trained, gradients(loss, list(leaves.values())), strict=True)
+        grads = {name: g for name, g in found if g is not None}
+        probe = torch.stack([g.detach().reshape(-1)[0] for g in grads.values() if g.numel()][:_PROBED])
+        lr = rules.learning_rate(self.schedule, self.rule.lr, step)
+        with torch.no_grad():
+            after = self._update(values, {name: g.detach() for name, g in grads.items()}, state, lr, step)
+        after |= {MODEL + name: given[name] for name in self.parts.buffers}
+        return [*(after[name] for name in self.state), loss.detach(), probe, lr, *(given[n] for n in self.parts.constants)]
+
+    def _loss(self, given: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+        args, keywords = losses.positional(batch)
+        # functional_call writes what the model assigned to its buffers back into `given`
+        outputs = functional_call(self.module, given, tuple(args), keywords, tie_weights=True)
+        loss = self.loss(outputs, batch)
+        if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.dtype != torch.float32:
+            raise CaptureError("the loss is not one float32 number", hint="Return a scalar tensor, such as a mean.")
+        if not loss.requires_grad:
+            raise CaptureError("the loss does not depend on any trained parameter")
+        return loss.reshape(())
+
+    def _update(
+        self, values: dict[str, Tensor], grads: dict[str, Tensor], state: dict[str, Tensor], lr: Tensor, step: Tensor
+    ) -> dict[str, Tensor]:
+        if self.clip_norm is not None:
+            clipped = rules.clip(list(grads.values()), self.clip_norm)
+            grads = dict(zip(grads, clipped, strict=True))
+        moments = {name.removeprefix(OPTIMIZER): t for name, t in state.items() if name.startswith(OPTIMIZER)}
+        values, moments = rules.update(self.rule, values, grads, moments, lr, step)
+        after = {MODEL + name: tensor for name, tensor in values.items()}
+        return after | {OPTIMIZER + name: tensor for name, tensor in moments.items()}
+
+

@@ -60,7 +60,7 @@ class TaskSpec(Record):
     dataset_root: Root
     rows: Positive
     batch_size: Positive
-    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     steps: Positive
     interval: Positive
     audit: Audit

@@ -5,7 +5,9 @@
         for each index r of `fold`, in `order`:         # folds only
             x_n = operand n at (i, r)
             acc = op(x_0, x_1, ..., acc)                # without a fold: value = op(x_0, x_1, ...)
-        output[i] = acc                                 # or, with `scatter`: output[target(i)] = op(x_0, output[target(i)])
+        output[i] = acc                                 # or, with `scatter`: output[target(i)] = op(x, output[target(i)])
+
+An operand that some axis names as `indirect` is an index only: op takes the other operands, in their order.
 
 Values never depend on how an engine fuses, blocks, vectorises or parallelises kernels: every scalar operation is
 individually rounded, and the order of every fold is fixed here.
@@ -42,7 +44,7 @@ class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     indirect: int = -1
 
 
-class Read(_Node, tag="read"):
+class Read(_Node, frozen=True, tag="read"):
     """One element of `tensor`, whose row-major elements are seen under the shape `view` (same element count).
 
     `axes` has one entry per axis of `view`. Where a coordinate lies outside [0, view[a]) or does not exist, the
@@ -56,14 +58,14 @@ class Read(_Node, tag="read"):
     outside: int | None = None
 
 
-class Const(_Node, tag="const"):
+class Const(_Node, frozen=True, tag="const"):
     """A constant scalar: its bits as an unsigned integer of the dtype's width."""
 
     dtype: DType
     bits: int
 
 
-class Coordinate(_Node, tag="coordinate"):
+class Coordinate(_Node, frozen=True, tag="coordinate"):
     """The int64 value of an axis coordinate itself (iota). Its axis has divisor 1."""
 
     axis: Axis
@@ -73,7 +75,7 @@ Operand = Read | Const | Coordinate
 
 
 class Order(StrEnum):
-    """How fold indices are combined (numerics.md, folds). Indices are counted row-major over `fold`: k = 0, 1, 2, ..."""
+    """How fold indices are combined (numerics.md, folds). Indices are counted row-major over `fold`, from k = 0."""
 
     NONE = "none"
     """No fold: `fold` is ()."""
@@ -82,7 +84,7 @@ class Order(StrEnum):
     LANES = "lanes"
     """16 accumulators, each from `initial`; lane l takes the k with k mod 16 = l, increasing.
     Then for w in 8, 4, 2, 1: acc[l] = combine(acc[l + w], acc[l]) for l < w. The result is acc[0].
-    LANES exists only for operations with one operand: add, mul, min, max, and, or, xor; combine is the operation itself."""
+    LANES exists only for operations with one operand (add, mul, min, max, and, or, xor), which combine, too."""
 
 
 class Scatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +101,10 @@ class Scatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kernel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One primitive kernel. `output` names a new tensor of `shape` and `dtype`; prod(domain) == prod(shape) unless `scatter`."""
+    """One primitive kernel. `output` names a new tensor of `shape` and `dtype`.
+
+    prod(domain) == prod(shape) unless it scatters.
+    """
 
     op: str
     output: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from math import prod
+from typing import Any
 
 import ml_dtypes
 import msgspec
@@ -13,7 +14,7 @@ __all__ = ["DType", "Port"]
 
 
 class DType(StrEnum):
-    """Element types of exact-1; the values are numpy's names (bfloat16 through ml_dtypes). float64 is not among them."""
+    """Element types of exact-1; the values are numpy's names (bfloat16 through ml_dtypes). There is no float64."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -29,7 +30,7 @@ class DType(StrEnum):
     BOOL = "bool"
 
     @property
-    def numpy(self) -> np.dtype:  # type: ignore[type-arg]
+    def numpy(self) -> np.dtype[Any]:
         """The numpy dtype, little-endian."""
         return np.dtype(ml_dtypes.bfloat16) if self is DType.BFLOAT16 else np.dtype(self.value)
 
@@ -59,7 +60,7 @@ class DType(StrEnum):
         return self.itemsize * 8
 
     @classmethod
-    def of(cls, array: np.ndarray) -> DType:  # type: ignore[type-arg]
+    def of(cls, array: np.ndarray[Any, Any]) -> DType:
         """The element type of a numpy array. Raises ValueError if exact-1 does not have it."""
         return cls(array.dtype.name)
 

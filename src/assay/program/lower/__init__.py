@@ -1,0 +1,11 @@
+"""ONNX operators to primitive kernels: deterministic, one registered function per operator."""
+
+from __future__ import annotations
+
+from .context import Context
+from .graph import Functions, Scope, lower_nodes, opset_versions
+from .node import LOWERINGS
+from .schema import BODIES
+from .value import Value
+
+__all__ = ["BODIES", "LOWERINGS", "Context", "Functions", "Scope", "Value", "lower_nodes", "opset_versions"]

@@ -1,0 +1,199 @@
+"""What a lowering works with: constants, broadcasting, and the growing list of kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from assay.errors import ProgramRefused, UnsupportedOperator
+
+from ..kernel import Kernel, Operand, Order, Scatter
+from ..limits import Limits
+from ..scalar import OPS
+from ..tensors import check_shape
+from ..types import DType
+from .loop import Loop
+from .value import Shape, Value
+
+__all__ = ["KNOWN_ELEMENTS", "Context", "bits_of", "broadcast"]
+
+Array = np.ndarray[Any, Any]
+
+KNOWN_ELEMENTS = 4096
+"""Largest integer tensor that takes part in the arithmetic of shapes."""
+
+
+def bits_of(value: Any, dtype: DType) -> int:
+    """The bits of a scalar in `dtype`, as an unsigned integer. Floats are rounded to nearest even."""
+    if dtype is DType.BOOL:
+        return int(bool(value))
+    with np.errstate(over="ignore"):  # an infinity is what rounding gives
+        scalar = np.array(value, np.float32 if dtype.is_float else dtype.numpy).astype(dtype.numpy)
+    return int(scalar.view(f"u{dtype.itemsize}").item())
+
+
+class Context:
+    """Emits kernels. Equal kernels are emitted once; constants of equal type and content are stored once."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.kernels: list[Kernel] = []
+        self.constants: dict[str, Array] = {}
+        self._by_content: dict[tuple[DType, bytes], str] = {}
+        self._by_kernel: dict[Kernel, str] = {}
+        self._operations = 0
+        self._constant_bytes = 0
+
+    # --- constants
+
+    def constant(self, array: Array) -> Value:
+        """A constant tensor."""
+        dtype = DType.of(array)
+        check_shape("a constant", dtype, array.shape, self.limits)
+        key = (dtype, array.tobytes())
+        name = self._by_content.get(key)
+        if name is None:
+            self._constant_bytes += array.nbytes
+            if self._constant_bytes > self.limits.constant_bytes:
+                raise ProgramRefused("the program's constants are too large", limit=self.limits.constant_bytes)
+            name = self._by_content[key] = f"#{len(self.constants)}"
+            self.constants[name] = np.ascontiguousarray(array).reshape(array.shape)
+        return Value.of(name, dtype, array.shape)
+
+    def scalar(self, value: Any, dtype: DType) -> Value:
+        """A constant of shape () in `dtype`."""
+        with np.errstate(over="ignore"):
+            return self.constant(np.array(value).astype(dtype.numpy))
+
+    def real(self, value: float, like: Value) -> Value:
+        """A constant to compute with `like`: binary32 beside any float, else the integer type of `like`."""
+        return self.scalar(value, DType.FLOAT32 if like.dtype.is_float else like.dtype)
+
+    def full(self, value: Any, dtype: DType, shape: Shape) -> Value:
+        """A scalar constant seen under `shape`; takes no memory."""
+        check_shape("a constant", dtype, shape, self.limits)
+        return self.scalar(value, dtype).expand(shape)
+
+    def literal(self, value: Value) -> int | None:
+        """The bits of a value whose tensor is a constant of one element; None for any other."""
+        if value.size != 1 or value.tensor not in self.constants:
+            return None
+        array = self.constants[value.tensor]
+        return int(array.reshape(()).view(f"u{array.itemsize}").item())
+
+    def known(self, value: Value | None) -> Array | None:
+        """The elements of a small constant, as an array of the value's shape; None if they are not known."""
+        if value is None or value.tensor not in self.constants or value.count > KNOWN_ELEMENTS:
+            return None
+        if value.count == 0:
+            return np.zeros(value.shape, value.dtype.numpy)
+        flat = self.constants[value.tensor].reshape(-1)
+        index = np.full(value.shape, value.offset, np.int64)
+        for axis, stride in enumerate(value.strides):
+            extent = [1] * value.rank
+            extent[axis] = value.shape[axis]
+            index += (np.arange(value.shape[axis]) * stride).reshape(extent)
+        return np.asarray(flat[index])
+
+    # --- kernels
+
+    def loop(self, domain: Shape, fold: Shape = ()) -> Loop:
+        """Start a kernel."""
+        return Loop(self, tuple(domain), tuple(fold))
+
+    def map(self, op: str, *values: Value, dtype: DType | None = None) -> Value:
+        """An element-wise kernel over broadcast values; by default of the type of the first that is not a literal."""
+        self._check_types(op, values)
+        shape = broadcast(*(v.shape for v in values))
+        check_shape(f"the result of {op}", DType.BOOL, shape, self.limits)
+        loop = self.loop(shape)
+        operands = [loop.read(v.expand(shape), loop.identity()) for v in values]
+        return loop.emit(op, operands, dtype or self._result(op, values))
+
+    def materialise(self, value: Value) -> Value:
+        """The value as a whole tensor; copies unless it is one."""
+        if value.is_whole:
+            return value
+        loop = self.loop(value.shape)
+        return loop.emit("copy", [loop.read(value, loop.identity())], value.dtype)
+
+    def reshape(self, value: Value, shape: Shape) -> Value:
+        """The value under another shape of equal count; copies where the elements are not evenly spaced."""
+        window = value.reshape(shape)
+        if window is None:
+            window = self.materialise(value).reshape(shape)
+        assert window is not None
+        return window
+
+    def scatter(self, op: str, base: Value, target: Scatter, operands: Sequence[Operand], domain: Shape) -> Value:
+        """A scattering kernel; `target.base` must be the tensor of `base`."""
+        return self.emit(op, tuple(operands), base.dtype, base.shape, domain, (), Order.NONE, 0, target)
+
+    def emit(
+        self,
+        op: str,
+        operands: tuple[Operand, ...],
+        dtype: DType,
+        shape: Shape,
+        domain: Shape,
+        fold: Shape = (),
+        order: Order = Order.NONE,
+        initial: int = 0,
+        scatter: Scatter | None = None,
+    ) -> Value:
+        """Append a kernel, or find the equal one that exists. Enforces the limits on shapes, kernels and operations."""
+        check_shape(f"the result of {op}", dtype, shape, self.limits)
+        if prod(shape) == 0 or prod(domain) == 0 or prod(fold) == 0:
+            raise UnsupportedOperator(f"{op} over a tensor without elements", shape=shape)
+        kernel = Kernel(op, "", dtype, shape, domain, operands, fold, order, initial, scatter)
+        name = self._by_kernel.get(kernel)
+        if name is None:
+            name = self._by_kernel[kernel] = f"%{len(self.kernels)}"
+            self._count(kernel)
+            self.kernels.append(Kernel(op, name, dtype, shape, domain, operands, fold, order, initial, scatter))
+        return Value.of(name, dtype, shape)
+
+    def _count(self, kernel: Kernel) -> None:
+        if len(self.kernels) >= self.limits.kernels:
+            raise ProgramRefused("the program has too many kernels", limit=self.limits.kernels)
+        self._operations += kernel.points * OPS[kernel.op].weight
+        if self._operations > self.limits.operations:
+            raise ProgramRefused(
+                "the program takes too many scalar operations",
+                operations=self._operations,
+                limit=self.limits.operations,
+            )
+
+    def _check_types(self, op: str, values: Sequence[Value]) -> None:
+        """Operands are all floats, or all of one integer type, or all bool; a selector is bool."""
+        operands = values[1:] if op == "select" else values
+        if op == "select" and values[0].dtype is not DType.BOOL:
+            raise ProgramRefused(f"a selector of type {values[0].dtype}, expected bool")
+        kinds = {"float" if v.dtype.is_float else v.dtype.value for v in operands}
+        if len(kinds) != 1:
+            raise ProgramRefused(f"{op} of mixed element types {sorted(v.dtype.value for v in operands)}")
+        dtype = operands[0].dtype
+        letter = "f" if dtype.is_float else "i" if dtype.is_integer else "b"
+        if letter not in OPS[op].domain:
+            raise UnsupportedOperator(f"{op} does not take {dtype}", scalar_op=op, element_type=dtype.value)
+
+    def _result(self, op: str, values: Sequence[Value]) -> DType:
+        if OPS[op].result == "bool":
+            return DType.BOOL
+        operands = values[1:] if op == "select" else values
+        return next((v.dtype for v in operands if self.literal(v) is None), operands[0].dtype)
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The common shape under ONNX (numpy) broadcasting. Raises ProgramRefused where there is none."""
+    rank = max(map(len, shapes))
+    result = []
+    for axis in range(rank):
+        extents = {s[axis - rank + len(s)] for s in shapes if axis - rank + len(s) >= 0} - {1}
+        if len(extents) > 1:
+            raise ProgramRefused("shapes cannot be broadcast", shapes=shapes)
+        result.append(extents.pop() if extents else 1)
+    return tuple(result)

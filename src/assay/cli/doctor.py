@@ -54,14 +54,14 @@ def examine() -> dict[str, Any]:
 
 def _measure() -> dict[str, Any]:
     """Compile the digits program and time a hundred of its steps on one thread."""
+    import tempfile
+
     from assay.engine import exact
     from assay.market import read_task
     from assay.proof import Dataset, Runner, decode_state
     from assay.store import Store
 
     from .assets import digits
-
-    import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))

@@ -1,0 +1,18 @@
+"""SUBMIT: package a task, price it, and say how long each of its states may last."""
+
+from .package import Evaluation, Package, Plan, package, read_task
+from .quote import DEFAULT_RATE, Quote, Windows, quote
+from .terms import terms
+
+__all__ = [
+    "DEFAULT_RATE",
+    "Evaluation",
+    "Package",
+    "Plan",
+    "Quote",
+    "Windows",
+    "package",
+    "quote",
+    "read_task",
+    "terms",
+]

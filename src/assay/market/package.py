@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.errors import ConfigError, NotFoundError, RefusedError
 from assay.program import Program, load
-from assay.proof import Dataset, dataset_bytes, decode_state, encode_state, program_root, state_root
+from assay.proof import Dataset, decode_state, encode_state, program_root, state_root
 from assay.store import Store
 from assay.words import Audit, Blob, Record, TaskSpec, canonical
 
@@ -95,7 +95,7 @@ def package(
         program_root=program_root(program).hex(),
         initial=store.put(encode_state(state)),
         initial_root=state_root(state).hex(),
-        dataset=store.put(dataset_bytes(dataset)),
+        dataset=store.put(dataset.encode()),
         dataset_root=dataset.root.hex(),
         rows=dataset.rows,
         batch_size=plan.batch_size,
@@ -144,6 +144,7 @@ def read_task(path: Path, store: Store) -> Package:
             "label": described.evaluate.label,
         }
     plan = Plan(**{name: getattr(described, name) for name in Plan.__struct_fields__})
-    initial = decode_state(read(described.initial))
+    source = read(described.program)
+    initial = decode_state(read(described.initial), load(source).state)
     columns = Dataset.parse(read(described.dataset)).columns
-    return package(store, plan, read(described.program), initial, columns, **judging)
+    return package(store, plan, source, initial, columns, **judging)

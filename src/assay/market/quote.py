@@ -7,13 +7,13 @@ from assay.program import Program
 from assay.words import Record, TaskSpec
 from assay.words.units import TERA, ceil_div
 
-__all__ = ["DEFAULT_RATE", "Quote", "Terms", "quote"]
+__all__ = ["DEFAULT_RATE", "Quote", "Windows", "quote"]
 
 DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
 
 
-class Terms(Record):
+class Windows(Record):
     """How long each state of a task may last, in seconds. After that anyone may push the task to its end."""
 
     open_for: int = 3600

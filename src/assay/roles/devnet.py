@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -34,7 +33,7 @@ class Member:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None) -> list[Member]:
+def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None, threads: int = 1) -> list[Member]:
     """The members of a local network, in the order in which they start. `cheat` makes the roles it is about dishonest."""
     from .cheats import CHEATS
 
@@ -45,7 +44,8 @@ def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None) -> l
         dishonest = range(1, number + 1) if kind == "solver" else range(1, 2)
         for index in range(1, number + 1):
             cheating = cheat is not None and role == kind and index in dishonest
-            found.append(Member(f"{kind}-{index}", kind, {"cheat": cheat} if cheating and cheat else {}))
+            options = {"threads": str(threads)} | ({"cheat": cheat} if cheating and cheat else {})
+            found.append(Member(f"{kind}-{index}", kind, options))
     return found
 
 
@@ -73,8 +73,12 @@ class Devnet:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        write_json(self.folder / "ports.json", dict(zip((m.name for m in wanted), _free_ports(len(wanted)), strict=True)))
-        write_json(self.folder / "plan.json", [{"name": m.name, "kind": m.kind, "options": dict(m.options)} for m in wanted])
+        write_json(
+            self.folder / "ports.json", dict(zip((m.name for m in wanted), _free_ports(len(wanted)), strict=True))
+        )
+        write_json(
+            self.folder / "plan.json", [{"name": m.name, "kind": m.kind, "options": dict(m.options)} for m in wanted]
+        )
 
     def port(self, name: str) -> int:
         """The port on 127.0.0.1 that member `name` listens on."""
@@ -107,6 +111,16 @@ class Devnet:
                 started.append(member.name)
         return started
 
+    def settle_in(self) -> None:
+        """Wait until every solver and verifier has staked and serves its page."""
+        for member in self.members:
+            if member.kind in ("solver", "verifier"):
+                self.wait_for(member.name, lambda name=member.name: self._serves(name))
+
+    def _serves(self, name: str) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port(name))) == 0
+
     def member(self, name: str) -> Member:
         """The member called `name`."""
         return next(m for m in self.members if m.name == name)
@@ -128,7 +142,15 @@ class Devnet:
         if occupant(home) is not None:
             return
         home.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "assay.roles.process", member.kind, str(home), "--port", str(self.port(member.name))]
+        command = [
+            sys.executable,
+            "-m",
+            "assay.roles.process",
+            member.kind,
+            str(home),
+            "--port",
+            str(self.port(member.name)),
+        ]
         command += [word for key, value in member.options.items() for word in (f"--{key}", value)]
         if self._attached:
             command.append("--follow-parent")
@@ -173,13 +195,3 @@ def _starting(folder: Path) -> Iterator[None]:
     with (folder / "starting").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def passphrase(home: Path) -> str:
-    """The passphrase of a devnet key, made on first use, in a file that only the owner can read."""
-    path = home / "passphrase"
-    if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(24))
-    return path.read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from assay.chain import Deployment
 from assay.errors import ConfigError, NotFoundError
 from assay.observe import write_json
 from assay.words import Record
@@ -17,10 +18,7 @@ class Network(Record):
     """The content of `network.json`. `depots` are URLs of stores that keep what is published."""
 
     rpc: str
-    chain_id: int
-    token: str
-    stakes: str
-    market: str
+    contracts: Deployment
     depots: tuple[str, ...]
 
     @classmethod

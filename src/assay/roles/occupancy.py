@@ -13,7 +13,7 @@ from pathlib import Path
 
 from assay.errors import UnavailableError
 
-__all__ = ["end", "follow_parent", "occupied", "occupant"]
+__all__ = ["end", "follow_parent", "occupant", "occupied"]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from assay.words import Caught, Receipt, Task, TaskState
+from assay.chain import TaskRecord
+from assay.proof import audit_intervals
+from assay.words import Caught, Receipt, TaskState
 
 __all__ = ["receipt"]
 
@@ -17,8 +19,16 @@ MISMATCH_REASONS = {
 }
 
 
-def receipt(task: Task, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Receipt:
+def first_step(record: TaskRecord, position: int) -> int:
+    """The first step that the verifier at `position` had to replay: where a lazy one is known to have done nothing."""
+    audit = record.task.audit
+    drawn = audit_intervals(bytes.fromhex(record.audit_seed), position, audit.intervals, record.task.intervals)
+    return min(drawn) * record.terms.interval
+
+
+def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Receipt:
     """`events` are (name, arguments) of the task's market events, in order. The task must be in a final state."""
+    task = record.task
     payments: dict[str, int] = {}
     caught: list[Caught] = []
     facts: dict[str, Any] = {"paid": 0, "refunded": 0, "reason": "", "escrow": 0, "state_root": ""}
@@ -35,12 +45,17 @@ def receipt(task: Task, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Rece
                 reason = MISMATCH_REASONS[found["reason"]]
                 caught.append(Caught(task.solver, "solver", found["verifier"], found["step"], reason))
             case "LazyVerifier":
-                reason = "attested to something that a replay does not give"
-                caught.append(Caught(found["verifier"], "verifier", "the solver's traces", -1, reason))
+                reason = "attested to traces that a replay does not give"
+                step = first_step(record, task.verifiers.index(found["verifier"]))
+                caught.append(Caught(found["verifier"], "verifier", "the opened traces", step, reason))
             case "Credited":
                 payments[found["account"]] = payments.get(found["account"], 0) + found["amount"]
             case "Settled":
-                facts |= {"paid": found["paid"] + found["fees"], "refunded": found["refunded"], "reason": "the result held"}
+                facts |= {
+                    "paid": found["paid"] + found["fees"],
+                    "refunded": found["refunded"],
+                    "reason": "the result held",
+                }
             case "Refunded":
                 facts |= {"refunded": found["amount"], "reason": found["reason"]}
     return Receipt(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from assay.chain import Terms
 from assay.program import Program
 from assay.proof import program_root
 from assay.words import TaskSpec
@@ -22,12 +23,7 @@ class Candidate:
 
     spec: TaskSpec
     program: Program
-    terms_program_root: str
-    terms_steps: int
-    terms_interval: int
-    terms_audit_intervals: int
-    terms_verifiers: int
-    price: int
+    terms: Terms
     rate: int
 
 
@@ -47,11 +43,11 @@ def terms_say_what_the_spec_says(task: Candidate) -> str | None:
     """The contract checks reveals against the terms: a solver of contradictory ones could never be paid."""
     spec = task.spec
     pairs = {
-        "program root": (task.terms_program_root, spec.program_root),
-        "steps": (task.terms_steps, spec.steps),
-        "interval": (task.terms_interval, spec.interval),
-        "audited intervals": (task.terms_audit_intervals, spec.audit.intervals),
-        "verifiers": (task.terms_verifiers, spec.audit.verifiers),
+        "program root": (task.terms.program_root, spec.program_root),
+        "steps": (task.terms.steps, spec.steps),
+        "interval": (task.terms.interval, spec.interval),
+        "audited intervals": (task.terms.audit_intervals, spec.audit.intervals),
+        "verifiers": (task.terms.verifiers, spec.audit.verifiers),
     }
     for name, (posted, specified) in pairs.items():
         if posted != specified:
@@ -68,8 +64,8 @@ def program_is_what_the_spec_says(task: Candidate) -> str | None:
 def price_covers_the_work(task: Candidate) -> str | None:
     """The cost is counted before anything runs."""
     asked = ceil_div(task.program.cost.operations * task.spec.steps * task.rate, TERA)
-    if task.price < asked:
-        return f"it pays {amount(task.price)}, this solver asks {amount(asked)}"
+    if task.terms.price < asked:
+        return f"it pays {amount(task.terms.price)}, this solver asks {amount(asked)}"
     return None
 
 

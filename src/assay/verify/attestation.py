@@ -19,21 +19,21 @@ REASONS = {
 
 
 def match_commitment(task: str, verifier: str, digests: Sequence[bytes]) -> str:
-    """Commitment (0x hex) to having replayed every drawn interval; `digests` are 32 bytes each, in drawn order.
+    """Commitment (64 hex digits) to having replayed every drawn interval; `digests` are 32 bytes each, in drawn order.
 
     It binds the verifier's address, so copying another verifier's commitment is worth nothing (DESIGN 7.1).
     """
     inner = keccak(b"".join(digests))
-    return "0x" + keccak(encode(["bytes32", "address", "bytes32"], [_word(task), verifier, inner])).hex()
+    return keccak(encode(["bytes32", "address", "bytes32"], [_word(task), verifier, inner])).hex()
 
 
 def mismatch_commitment(
     task: str, verifier: str, interval: int, step: int, found_root: str, reason: int, salt: bytes
 ) -> str:
-    """Commitment (0x hex) to a mismatch, opened after all attestations are in. `found_root` is hex, `salt` 32 bytes."""
+    """Commitment (64 hex digits) to a mismatch, opened after all attestations are in. `found_root` is hex, `salt` 32 bytes."""
     kinds = ["bytes32", "address", "uint256", "uint256", "bytes32", "uint256", "bytes32"]
     values = [_word(task), verifier, interval, step, _word(found_root), reason, salt]
-    return "0x" + keccak(encode(kinds, values)).hex()
+    return keccak(encode(kinds, values)).hex()
 
 
 def _word(text: str) -> bytes:

@@ -9,7 +9,8 @@ import msgspec
 
 from assay.errors import BlobMissing, MismatchError
 from assay.proof import Finding, Runner, commitment_root, replay_interval, validate
-from assay.words import Blob, Record, Trajectory, TaskSpec, Verdict, parse
+from assay.words import Blob, Record, TaskSpec, Trajectory, Verdict, parse
+
 from .attestation import match_commitment, mismatch_commitment
 
 __all__ = ["MALFORMED", "STATE_DIFFERS", "WITHHELD", "Sealed", "audit", "read_trajectory"]
@@ -47,7 +48,14 @@ class Sealed(Record):
         if self.matched:
             return Verdict(self.task, self.verifier, self.intervals, matched=True)
         return Verdict(
-            self.task, self.verifier, self.intervals, False, self.step, self.interval, self.found_root, REASONS[self.reason]
+            self.task,
+            self.verifier,
+            self.intervals,
+            False,
+            self.step,
+            self.interval,
+            self.found_root,
+            REASONS[self.reason],
         )
 
 

@@ -1,0 +1,150 @@
+"""`assay demo`: the whole story on this machine, from a network of six processes to the receipt."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from assay.errors import UsageError
+
+from .output import console, emit, say
+
+if TYPE_CHECKING:
+    from assay.market import Package, Quote
+    from assay.roles.devnet import Devnet
+    from assay.roles.submitter import Submitter
+
+__all__ = ["demo"]
+
+LABEL = "demo"
+
+
+def demo(
+    directory: Path | None = typer.Option(
+        None, "--dir", help="Folder of the network; a demo that was killed goes on there."
+    ),
+    cheat: str | None = typer.Option(None, "--cheat", help="Somebody cheats: weights, steps, order, rate or echo."),
+    threads: int = typer.Option(1, "--threads", min=1, help="Threads of each solver and verifier."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object as the last line."),
+) -> None:
+    """Train a real model in a market of six processes on this machine, replay it bit for bit, and pay or refund."""
+    from assay.observe import configure_log
+    from assay.roles.cheats import CHEATS
+    from assay.roles.devnet import Devnet, members
+
+    started = time.monotonic()
+    if cheat is not None and cheat not in CHEATS:
+        raise UsageError(f"There is no cheat {cheat!r}.", hint=f"Known: {', '.join(CHEATS)}.")
+    folder = (directory or Path(tempfile.mkdtemp(prefix="assay-demo-"))).resolve()
+    configure_log(folder / "demo.jsonl")
+    devnet = Devnet(folder, attached=True)
+    devnet.plan(members(cheat=cheat, threads=threads))
+    say(
+        f"[bold]assay demo[/]  in {folder}"
+        + (f"\n[yellow]{CHEATS[cheat].role} {CHEATS[cheat].sentence}[/]" if cheat else "")
+    )
+    try:
+        with console.status("starting chain, depot, 2 solvers and 2 verifiers"):
+            devnet.up()
+        result = _story(devnet, threads)
+    finally:
+        devnet.down()
+    result["seconds"] = round(time.monotonic() - started, 1)
+    _render(result)
+    if as_json:
+        emit(result)
+
+
+def _story(devnet: Devnet, threads: int) -> dict[str, Any]:
+    from assay.market import quote, read_task
+    from assay.roles.session import Session
+    from assay.roles.settings import RoleSettings
+    from assay.roles.submitter import Submitter
+
+    from .assets import digits
+    from .view import LiveView
+
+    settings = RoleSettings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)
+    submitter = Submitter(Session.open("submitter", settings))
+    package = read_task(digits(), submitter.session.store)
+    price = quote(package.program, package.spec)
+    task = submitter.submit(package, price, _terms(), LABEL)
+    say(f"task {task}")
+    with LiveView(price) as view:
+        for snapshot in submitter.follow(task):
+            devnet.tend()
+            view.show(snapshot)
+    submitter.collect()
+    return _result(submitter, package, price, task, devnet.folder / "result")
+
+
+def _terms() -> Any:
+    from assay.market import Windows
+
+    # Long enough for a role that is killed and started again on a busy machine, short enough to wait for.
+    return Windows(open_for=600, work_for=600, attest_for=300, reveal_for=25)
+
+
+def _result(submitter: Submitter, package: Package, price: Quote, task: str, folder: Path) -> dict[str, Any]:
+    import msgspec
+
+    from assay.proof import decode_state
+    from assay.roles.judge import accuracy, first_and_last_loss
+
+    receipt = submitter.receipt(task)
+    cheater = receipt.caught[0].who if receipt.caught else receipt.solver
+    result: dict[str, Any] = {
+        "outcome": receipt.outcome,
+        "task": task,
+        "steps": package.spec.steps,
+        "state_root": receipt.state_root,
+        "escrow": receipt.escrow,
+        # Under a cheat, what the cheater got; else what the market paid for the work.
+        "paid": receipt.payments.get(cheater, 0) if receipt.caught else receipt.paid,
+        "refunded": receipt.refunded,
+        "payments": receipt.payments,
+        "reason": receipt.reason,
+        "caught": [msgspec.to_builtins(each) for each in receipt.caught],
+        "quote": msgspec.to_builtins(price),
+    }
+    if receipt.outcome == "settled":
+        fetched = submitter.fetch(task, folder)
+        state = decode_state(Path(fetched.model).read_bytes(), package.program.state)
+        first, last = first_and_last_loss(submitter.session, package, submitter.trajectory(task))
+        result |= {"loss_first": first, "loss_last": last, "accuracy": accuracy(package, state)}
+        result |= {"model": fetched.model, "receipt": fetched.receipt, "proof": fetched.bundle}
+    return result
+
+
+def _render(result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from assay.words.units import amount
+
+    table = Table(title="Receipt", show_header=False, title_justify="left")
+    settled = result["outcome"] == "settled"
+    rows = {
+        "outcome": f"[{'green' if settled else 'yellow'}]{result['outcome']}[/]: {result['reason']}",
+        "task": result["task"],
+        "final state": result["state_root"],
+        "escrow": amount(result["escrow"]),
+        "refunded": amount(result["refunded"]),
+    }
+    rows |= {f"paid to {who[:10]}…": amount(value) for who, value in result["payments"].items()}
+    for caught in result["caught"]:
+        rows["caught"] = (
+            f"{caught['role']} {caught['who'][:10]}… by {caught['by'][:18]} at step {caught['step']}: {caught['reason']}"
+        )
+    if settled:
+        rows["loss"] = f"{result['loss_first']:.4f} → {result['loss_last']:.4f}"
+        if result["accuracy"] is not None:
+            rows["accuracy"] = f"{result['accuracy']:.2%} on held-out rows"
+        rows |= {"model": result["model"], "proof": f"{result['proof']}   (check it: assay replay {result['proof']})"}
+    rows["time"] = f"{result['seconds']} s"
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    console.print(table)

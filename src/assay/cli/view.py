@@ -1,0 +1,70 @@
+"""The live view of a task: who must act next and by when, steps, loss, speed and money."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from assay.market import Quote
+from assay.roles.submitter import Snapshot
+from assay.words.units import amount, seconds
+
+from .output import console, say
+
+__all__ = ["LiveView"]
+
+
+class LiveView:
+    """Draws snapshots in place on a terminal; elsewhere one line per change of state."""
+
+    def __init__(self, quote: Quote | None = None) -> None:
+        self._quote = quote
+        self._state: object = None
+        self._bars = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._lines: dict[str, int] = {}
+        self._live = Live(console=console, refresh_per_second=8, transient=False) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> LiveView:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw one snapshot."""
+        for line in snapshot.progress:
+            note = f"{line.phase}" + (f"  loss {line.loss:g}" if line.loss is not None else "")
+            note += f"  {line.speed:g} steps/s" if line.speed and line.phase == "training" else ""
+            key = f"{line.role}/{line.phase}"
+            if key not in self._lines:
+                self._lines[key] = self._bars.add_task(line.role, total=line.total, note=note)
+            self._bars.update(self._lines[key], completed=line.done, total=line.total, note=note)
+        if self._live:
+            self._live.update(Group(self._headline(snapshot), self._bars))
+        elif snapshot.task.state != self._state:
+            say(self._headline(snapshot).plain)
+        self._state = snapshot.task.state
+
+    def _headline(self, snapshot: Snapshot) -> Text:
+        task = snapshot.task
+        text = Text(f"{task.state.name.title():<10}", style="bold")
+        text.append(f" {task.state.sentence}", style="none")
+        if not task.state.final:
+            text.append(f"  next: {task.state.waits_for}, within {seconds(task.deadline - snapshot.now)}", style="dim")
+        if self._quote:
+            text.append(f"  escrow {amount(self._quote.escrow)}", style="dim")
+        return text

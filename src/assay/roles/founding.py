@@ -1,0 +1,40 @@
+"""The first minute of a local network: a founder deploys the contracts, once, and the network gets its description."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from assay.chain import Client, deploy
+
+from .account import open_key
+from .network import Network
+
+if TYPE_CHECKING:
+    from .devnet import Devnet
+
+__all__ = ["found_network"]
+
+
+def found_network(devnet: Devnet) -> Network:
+    """Wait for chain and depot, deploy what is missing, write and return the network's description."""
+    devnet.wait_for("chain", lambda: _answers(devnet.url("chain"), rpc=True))
+    devnet.wait_for("depot", lambda: _answers(devnet.url("depot") + "/healthz"))
+    if devnet.network_file.exists():
+        return Network.load(devnet.network_file)
+    with Client(devnet.url("chain"), open_key(devnet.folder / "chain")) as founder:
+        # Contracts of a founding that was interrupted hold no money and are never heard of again.
+        network = Network(devnet.url("chain"), deploy(founder), (devnet.url("depot"),))
+    network.save(devnet.network_file)
+    return network
+
+
+def _answers(url: str, *, rpc: bool = False) -> bool:
+    try:
+        if rpc:
+            body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+            return httpx2.post(url, json=body, timeout=2, trust_env=False).status_code == 200
+        return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,80 @@
+"""`python -m assay.roles.process KIND FOLDER`: one member of a network as one process."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from assay.errors import AssayError
+from assay.observe import configure_log, get_log
+
+from .occupancy import follow_parent, occupied
+from .settings import read_settings
+
+__all__ = ["main", "run_member", "run_role"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line of a member and run it until SIGTERM. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m assay.roles.process")
+    parser.add_argument("kind", choices=("chain", "depot", "solver", "verifier"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--cheat")
+    parser.add_argument("--follow-parent", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.follow_parent:
+        follow_parent()
+    configure_log(given.folder / "log.jsonl")
+    try:
+        with occupied(given.folder):
+            run_member(given.kind, given.folder, given.port, threads=given.threads, cheat=given.cheat)
+    except AssayError as error:
+        get_log(role=given.kind).error("ended", code=error.code, message=error.message, evidence=error.evidence)
+        sys.stderr.write(f"{error.code}: {error.message}\n")
+        return error.exit_code
+    return 0
+
+
+def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
+    """Be that member until the process is asked to stop. The folder must be occupied by the caller."""
+    if kind == "chain":
+        from assay.chain.node import Node
+
+        node = Node(folder / "chain.sqlite", port)
+        node.open()
+        node.serve()
+        return
+    if kind == "depot":
+        from assay.store import Store, serve
+
+        serve(Store(folder / "store"), port=port, writable=True)
+        return
+    run_role(kind, folder, port=port, **options)
+
+
+def run_role(kind: str, folder: Path, **options: object) -> None:
+    """Be a solver or verifier with these settings (None: not given) until the process is asked to stop."""
+    settings = read_settings(folder=folder, **options)
+    signal.signal(signal.SIGTERM, _leave)
+    if kind == "solver":
+        from .solver import SolverRole
+
+        SolverRole.open(settings).run()
+    else:
+        from .verifier import VerifierRole
+
+        VerifierRole.open(settings).run()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

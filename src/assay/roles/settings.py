@@ -1,0 +1,57 @@
+"""The settings of a role: arguments over ASSAY_* environment variables over `role.toml` in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from assay.errors import ConfigError
+
+__all__ = ["RoleSettings", "read_settings"]
+
+
+class RoleSettings(BaseSettings):
+    """How one solver, verifier or submitter runs. Amounts are in the currency's smallest unit, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="forbid")
+
+    folder: Path
+    network: Path | None = None
+    """Where `network.json` is; by default beside the role's folder."""
+    rpc: str | None = None
+    """Another RPC endpoint than the network's own."""
+    port: int = 0
+    threads: int = 1
+    rate: int = 1_000_000
+    """What a solver asks per tera-operation."""
+    poll: float = 0.15
+    passphrase: SecretStr | None = None
+    """Of the keystore; by default the file `passphrase` in the folder, made on first use."""
+    cheat: str | None = None
+
+    @property
+    def network_file(self) -> Path:
+        """The description of the network that this role belongs to."""
+        return self.network or self.folder.parent / "network.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **sources: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the folder's file."""
+        given = getattr(init_settings, "init_kwargs", {})
+        toml = TomlConfigSettingsSource(settings_cls, Path(given.get("folder", ".")) / "role.toml")
+        return init_settings, sources["env_settings"], toml
+
+
+def read_settings(**given: object) -> RoleSettings:
+    """The settings, with None meaning "not given". Raises ConfigError naming what is wrong."""
+    try:
+        return RoleSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except (ValidationError, ValueError) as reason:
+        raise ConfigError(f"The settings are not valid: {reason}") from reason

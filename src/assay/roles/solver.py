@@ -1,0 +1,105 @@
+"""The solver: takes tasks that it can do at its price, trains, commits, opens its traces, and is paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from assay import chain
+from assay.chain import Opening
+from assay.engine import exact
+from assay.program import Program
+from assay.proof import Executable, build_trajectory, commitment_root, decode_state, opening
+from assay.solve import Candidate, Journal, refusal, train
+from assay.words import Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
+
+from .cheats import cheating_worker
+from .worker import Role
+
+__all__ = ["SolverRole"]
+
+
+class SolverRole(Role):
+    """One solver; it works on one task at a time."""
+
+    kind: ClassVar[str] = "solver"
+    number: ClassVar[chain.Role] = chain.Role.SOLVER
+
+    def act(self, task: Task) -> None:
+        """Accept, work, draw, reveal or settle: whatever the task's state asks of this solver."""
+        mine = task.solver == self.session.address
+        match task.state:
+            case TaskState.OPEN if not self.push(task, mine=False):
+                self._consider(task)
+            case TaskState.ASSIGNED if mine:
+                self._work(task)
+            case TaskState.COMMITTED if mine:
+                self.push(task, mine=True)
+            case TaskState.AUDITED if mine:
+                self._reveal(task)
+            case _:
+                self.push(task, mine=False)
+
+    def _consider(self, task: Task) -> None:
+        spec = self.session.spec(task.spec)
+        program = self.session.program(spec)
+        terms = self.session.market.record(task.id).terms
+        reason = refusal(Candidate(spec, program, terms, self.session.settings.rate))
+        if reason:
+            self.log.info("not taken", task=task.id, reason=reason)
+            self.watchlist.drop(task.id)
+            return
+        self.session.market.accept(task.id)
+        self.log.info("accepted", task=task.id)
+
+    def _work(self, task: Task) -> None:
+        spec = self.session.spec(task.spec)
+        trajectory = self._train(task, spec)
+        blob = self.session.store.put(canonical(trajectory))
+        self.session.publish(blob)
+        root = commitment_root(trajectory).hex()
+        self.session.market.commit(task.id, Commitment(root, blob, trajectory.checkpoints[-1].state_root))
+        self.log.info("committed", task=task.id, root=root)
+
+    def _train(self, task: Task, spec: TaskSpec) -> Trajectory:
+        session = self.session
+        runner = session.runner(spec, session.program(spec))
+        worker: Any = runner
+        if session.settings.cheat:
+            worker = cheating_worker(session.settings.cheat, runner, _compile)
+        initial = decode_state(session.fetcher.fetch(spec.initial).read_bytes(), runner.ports)
+        return train(
+            spec,
+            worker,
+            initial,
+            Journal(self._journal(task)),
+            session.store,
+            session.publish,
+            lambda done, loss: session.board.post(task.id, "training", done, spec.steps, loss),
+        )
+
+    def _journal(self, task: Task) -> Path:
+        return self.session.folder_of(task.id) / "journal.json"
+
+    def _reveal(self, task: Task) -> None:
+        market = self.session.market
+        waiting = [j for j in self.session.attested(task) if not market.revealed(task.id, j)]
+        if waiting:
+            journal = Journal(self._journal(task))
+            spec = self.session.spec(task.spec)
+            trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
+            for j in waiting:
+                drawn = market.drawn_intervals(task.id, j)
+                market.reveal(task.id, j, [_opened(trajectory, k, journal.digests[k]) for k in drawn])
+                self.log.info("revealed", task=task.id, position=j)
+        self.push(market.task(task.id), mine=True, revealed=self.session.all_matched(task))
+
+
+def _compile(program: Program) -> Executable:
+    return exact.compile(program)
+
+
+def _opened(trajectory: Trajectory, interval: int, digest: bytes) -> Opening:
+    leaf = opening(trajectory, interval + 1)
+    path = tuple(word.hex() for word in leaf.proof)
+    return Opening(digest.hex(), leaf.prev_root.hex(), leaf.state_root.hex(), leaf.batches.hex(), path)

@@ -1,0 +1,159 @@
+"""The submitter: escrow once, follow the task, push it when it is stuck, fetch the result and check it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from assay.chain import Role, events
+from assay.errors import MismatchError, NotFoundError, Reverted, UnavailableError
+from assay.market import Package, Quote, Windows, terms
+from assay.observe import Progress, read_json, write_json
+from assay.proof import write_bundle
+from assay.settle import due, receipt
+from assay.store.blobs import copy_out
+from assay.words import Receipt, Record, Task, TaskState, Trajectory, canonical, parse
+
+from .session import Session
+
+__all__ = ["Fetched", "Snapshot", "Submitter"]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A task and what its solver and verifiers say about their progress."""
+
+    task: Task
+    progress: tuple[Progress, ...]
+    now: int
+
+
+class Fetched(Record):
+    """Where the pieces of a finished task are."""
+
+    model: str
+    receipt: str
+    bundle: str
+
+
+class Submitter:
+    """Everything a submitter does, on top of its session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._stuck: dict[Any, float] = {}
+
+    def submit(self, package: Package, quote: Quote, windows: Windows, label: str) -> str:
+        """Publish the blobs, pay the escrow, post. Called again with the same label after a crash it posts nothing twice."""
+        journal = self.session.settings.folder / "submissions" / f"{label}.json"
+        noted = read_json(journal)
+        if noted is None:
+            noted = {"salt": secrets.token_hex(32), "spec": package.blob.sha256}
+            write_json(journal, noted)
+        if noted["spec"] != package.blob.sha256:
+            raise MismatchError(
+                f"The submission {label!r} was of another task.", hint="Choose another folder or label."
+            )
+        market, token, me = self.session.market, self.session.token, self.session.address
+        task = market.task_id(me, noted["salt"])
+        if market.task(task).state is not TaskState.NONE:
+            return task
+        for blob in package.blobs:
+            self.session.publish(blob)
+        if token.balance_of(me) < quote.escrow and not token.granted(me):
+            token.faucet()
+        token.approve(market.address, quote.escrow)
+        market.post(noted["salt"], terms(package, quote, windows))
+        self.session.log.info("posted", task=task, escrow=quote.escrow)
+        return task
+
+    def snapshot(self, task_id: str) -> Snapshot:
+        """How the task stands now. Raises NotFoundError."""
+        task = self.session.market.task(task_id)
+        if task.state is TaskState.NONE:
+            raise NotFoundError(f"There is no task {task_id} on this network.")
+        return Snapshot(task, tuple(self._progress(task)), self.session.client.now())
+
+    def follow(self, task_id: str, poll: float = 0.2) -> Iterator[Snapshot]:
+        """Snapshots until the task has ended; pushes it when it is overdue. Survives an outage of the chain."""
+        while True:
+            try:
+                snapshot = self.snapshot(task_id)
+                yield snapshot
+                if snapshot.task.state.final:
+                    return
+                self._push(snapshot)
+            except UnavailableError as error:
+                self.session.log.warning("waiting", code=error.code, message=error.message)
+            time.sleep(poll)
+
+    def receipt(self, task_id: str) -> Receipt:
+        """The receipt of a finished task, from the chain's events."""
+        task = self.session.market.task(task_id)
+        if not task.state.final:
+            raise NotFoundError(
+                f"Task {task_id} has not ended: {task.state.sentence}", hint="`assay watch` follows it."
+            )
+        found = events(self.session.client, self.session.network.contracts, task_id)
+        return receipt(self.session.market.record(task_id), [(event.name, event.args) for event in found])
+
+    def trajectory(self, task_id: str) -> Trajectory:
+        """The trajectory that the solver committed to."""
+        commitment = self.session.market.record(task_id).commitment
+        if commitment is None:
+            raise NotFoundError(f"Nobody has committed to a result of task {task_id}.")
+        return parse(Trajectory, self.session.fetcher.fetch(commitment.trajectory).read_bytes())
+
+    def collect(self) -> int:
+        """Withdraw what the market owes this submitter; returns the amount."""
+        owed = self.session.market.owed(self.session.address)
+        if owed:
+            self.session.market.withdraw()
+        return owed
+
+    def fetch(self, task_id: str, folder: Path) -> Fetched:
+        """Write model.safetensors, receipt.json and the proof bundle of a settled task into `folder`."""
+        found = self.receipt(task_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        receipt_file = folder / "receipt.json"
+        receipt_file.write_bytes(msgspec.json.format(canonical(found), indent=2) + b"\n")
+        if found.outcome != "settled":
+            raise NotFoundError(
+                f"Task {task_id} was refunded: there is no model to fetch. Its receipt is in {receipt_file}.",
+                receipt=str(receipt_file),
+            )
+        spec = self.session.spec(found.spec)
+        trajectory = self.trajectory(task_id)
+        bundle = folder / "proof"
+        write_bundle(bundle, spec, trajectory, self.session.fetcher.fetch, found)
+        model = folder / "model.safetensors"
+        copy_out(self.session.store, trajectory.checkpoints[-1].blob, model)
+        return Fetched(str(model), str(receipt_file), str(bundle))
+
+    def _push(self, snapshot: Snapshot) -> None:
+        step = due(snapshot.task, snapshot.now)
+        if step is None:
+            return
+        since = self._stuck.setdefault((snapshot.task.state, step), time.monotonic())
+        if time.monotonic() - since > 5:
+            try:
+                getattr(self.session.market, step.value)(snapshot.task.id)
+            except Reverted as error:
+                self.session.log.info("reverted", push=step.value, reason=error.message)
+
+    def _progress(self, task: Task) -> Iterator[Progress]:
+        places = [(task.solver, Role.SOLVER), *((verifier, Role.VERIFIER) for verifier in task.verifiers)]
+        for address, role in places:
+            if not address:
+                continue
+            try:
+                url = self.session.stakes.endpoint_of(address, role)
+                lines = httpx2.get(f"{url}/progress", timeout=1, trust_env=False).json()
+                yield from (line for line in msgspec.convert(lines, list[Progress]) if line.task == task.id)
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, msgspec.ValidationError):
+                continue  # a role that does not show its progress may still do its work

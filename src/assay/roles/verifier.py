@@ -1,0 +1,114 @@
+"""The verifier: drawn by lot, replays its intervals, seals what it found, and opens a mismatch when the time comes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from assay import chain
+from assay.errors import UnavailableError
+from assay.observe import read_json, write_json
+from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory
+from assay.words import Blob, Task, TaskState, Trajectory
+
+from .worker import Role
+
+__all__ = ["VerifierRole"]
+
+
+class VerifierRole(Role):
+    """One verifier."""
+
+    kind: ClassVar[str] = "verifier"
+    number: ClassVar[chain.Role] = chain.Role.VERIFIER
+
+    def act(self, task: Task) -> None:
+        """Audit when drawn, claim a mismatch when it can be opened, and push what nobody else pushes."""
+        me = self.session.address
+        drawn = me in task.verifiers
+        if task.state is TaskState.COMMITTED and drawn and not self._attested(task):
+            self._attest(task)
+        elif task.state is TaskState.AUDITED and drawn and not self._sealed_match(task):
+            self._claim(task)
+        else:
+            matched = task.state is TaskState.AUDITED and self.session.all_matched(task)
+            self.push(task, mine=False, revealed=matched)
+
+    def _position(self, task: Task) -> int:
+        return task.verifiers.index(self.session.address)
+
+    def _attested(self, task: Task) -> bool:
+        return self._position(task) in self.session.attested(task)
+
+    def _file(self, task: Task) -> Path:
+        return self.session.folder_of(task.id) / "sealed.json"
+
+    def _sealed(self, task: Task) -> Sealed | None:
+        found = read_json(self._file(task))
+        return None if found is None else msgspec.convert(found, Sealed)
+
+    def _sealed_match(self, task: Task) -> bool:
+        sealed = self._sealed(task)
+        return sealed is None or sealed.matched
+
+    def _attest(self, task: Task) -> None:
+        sealed = self._sealed(task)
+        if sealed is None:
+            sealed = self._audit(task)
+            # On disk before it is on the chain: a commitment whose salt is lost could never be opened.
+            write_json(self._file(task), msgspec.to_builtins(sealed))
+        self.session.market.attest(task.id, sealed.commitment)
+        self.log.info("attested", task=task.id, matched=sealed.matched, step=sealed.step)
+
+    def _audit(self, task: Task) -> Sealed:
+        session = self.session
+        intervals = session.market.drawn_intervals(task.id, self._position(task))
+        commitment = session.market.record(task.id).commitment
+        assert commitment is not None, "verifiers are drawn after the commitment"
+        if session.settings.cheat == "echo":
+            return echo(task.id, session.address, commitment.root, intervals)
+        spec = session.spec(task.spec)
+        runner = session.runner(spec, session.program(spec))
+
+        def trajectory() -> Trajectory:
+            return read_trajectory(
+                session.fetcher.fetch(commitment.trajectory).read_bytes(), commitment.root, spec, runner
+            )
+
+        def source(blob: Blob) -> bytes:
+            return session.fetcher.fetch(blob).read_bytes()
+
+        # What can't be had may only be late: it counts as withheld when half of the time for attesting is over.
+        give_up = time.time() + (task.deadline - session.client.now()) / 2
+        while True:
+            session.board.post(task.id, "replaying", 0, len(intervals))
+            sealed = audit(
+                task.id,
+                session.address,
+                runner,
+                trajectory,
+                source,
+                intervals,
+                lambda done, total: session.board.post(task.id, "replaying", done, total),
+            )
+            if sealed.reason != WITHHELD or time.time() > give_up:
+                return sealed
+            self.log.warning("data missing", task=task.id, interval=sealed.interval)
+            time.sleep(1)
+
+    def _claim(self, task: Task) -> None:
+        sealed = self._sealed(task)
+        if sealed is None:
+            raise UnavailableError("The sealed finding is gone.", task=task.id)
+        self.session.market.claim_mismatch(
+            task.id,
+            interval=sealed.interval,
+            step=sealed.step,
+            found_root=sealed.found_root,
+            reason=sealed.reason,
+            salt=sealed.salt,
+        )
+        self.log.info("claimed", task=task.id, step=sealed.step, interval=sealed.interval)

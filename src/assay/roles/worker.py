@@ -1,0 +1,112 @@
+"""The loop that solvers and verifiers share: join, look at every unfinished task, do what it asks for, leave in order."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from assay import chain
+from assay.chain import EventReader
+from assay.errors import AssayError, MoneyError, Reverted, UnavailableError
+from assay.settle import Push, due
+from assay.words import Task, TaskState
+
+from .session import Session
+from .settings import RoleSettings
+from .watchlist import Watchlist
+
+__all__ = ["Role"]
+
+PATIENCE = 5.0
+"""Seconds before a role does a push that another role should have done."""
+
+
+class Role(ABC):
+    """A long-running participant. All that it decides follows from the chain and its folder, so it can be killed anywhere."""
+
+    kind: ClassVar[str]
+    number: ClassVar[chain.Role]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.log = session.log
+        reader = EventReader(session.client, session.network.contracts, session.settings.folder / "cursor.json")
+        self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
+        self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
+
+    @classmethod
+    def open(cls, settings: RoleSettings) -> Role:
+        """The role in `settings.folder`."""
+        return cls(Session.open(cls.kind, settings))
+
+    def run(self) -> None:
+        """Serve the market until the process is asked to stop."""
+        with self.session.serving() as url:
+            self.join(url)
+            self.log.info("ready", url=url)
+            while True:
+                self.turn()
+                time.sleep(self.session.settings.poll)
+
+    def join(self, url: str) -> None:
+        """Register and stake, unless that is done already. On the local network the faucet provides the stake."""
+        stakes, token, me = self.session.stakes, self.session.token, self.session.address
+        if not stakes.is_active(me, self.number):
+            needed = stakes.minimum(self.number)
+            if token.balance_of(me) < needed:
+                token.faucet()
+            token.approve(stakes.address, needed)
+            stakes.register(self.number, needed, url)
+            self.log.info("staked", amount=needed)
+        elif stakes.endpoint_of(me, self.number) != url:
+            stakes.set_endpoint(self.number, url)
+
+    def turn(self) -> None:
+        """Look at every unfinished task once."""
+        try:
+            for task_id in self.watchlist.refresh():
+                self.look(task_id)
+        except UnavailableError as error:
+            self.log.warning("waiting", code=error.code, message=error.message)
+
+    def look(self, task_id: str) -> None:
+        """Do whatever `task_id` asks of this role now; a refusal by chain or input ends the attempt, not the role."""
+        task = self.session.market.task(task_id)
+        try:
+            if task.state.final:
+                self.finished(task)
+                self.watchlist.drop(task_id)
+            else:
+                self.act(task)
+        except Reverted as error:
+            # Somebody else was faster, or the deadline passed: the next turn sees the new state.
+            self.log.info("reverted", task=task_id, reason=error.message)
+        except (MoneyError, UnavailableError):
+            raise
+        except AssayError as error:
+            self.log.warning("refused", task=task_id, code=error.code, message=error.message)
+            self.watchlist.drop(task_id)
+
+    def finished(self, task: Task) -> None:
+        """Collect what a finished task left to this role."""
+        if self.session.market.owed(self.session.address) > 0:
+            amount = self.session.market.owed(self.session.address)
+            self.session.market.withdraw()
+            self.log.info("withdrawn", task=task.id, amount=amount)
+
+    @abstractmethod
+    def act(self, task: Task) -> None:
+        """Do the next thing for an unfinished task."""
+
+    def push(self, task: Task, *, mine: bool, revealed: bool = False) -> bool:
+        """Send the push that `task` is due, at once if it is `mine` to send, else when nobody has for a while."""
+        step = due(task, self.session.client.now(), revealed=revealed)
+        if step is None:
+            return False
+        since = self._first_seen.setdefault((task.id, task.state, step), time.monotonic())
+        if not mine and time.monotonic() - since < PATIENCE:
+            return False
+        getattr(self.session.market, step.value)(task.id)
+        self.log.info("pushed", task=task.id, push=step.value)
+        return True

@@ -52,7 +52,7 @@ class Executable:
         self._library = Library(str(module), target)
         self._arena = _aligned_bytes(self._plan.arena)
         self._scratch = [_aligned_bytes(max((w.scratch for w in works), default=0)) for _ in range(threads)]
-        self._constants = {n: np.require(a, requirements="CA") for n, a in program.constants.items()}
+        self._constants = {n: np.require(a, requirements=["C", "A"]) for n, a in program.constants.items()}
         self._index = self._tensor_numbers()
         self._tensors = np.zeros(len(self._index) + 1, np.int64)
         self._slots, self._steps = _tables(self._plan, works, self._library, self._index)
@@ -83,7 +83,7 @@ class Executable:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input."""
-        arrays = {n: np.require(a, requirements="CA") for n, a in check_inputs(self.program, inputs).items()}
+        arrays = {n: np.require(a, requirements=["C", "A"]) for n, a in check_inputs(self.program, inputs).items()}
         with self._lock:
             for name, array in arrays.items():
                 self._tensors[self._index[name]] = array.ctypes.data

@@ -48,17 +48,17 @@ class Immediate(NamedTuple):
 class Local(NamedTuple):
     """The value of an earlier statement of the same form, rounded to that statement's dtype."""
 
-    index: int
+    statement: int
 
 
 class Check(NamedTuple):
-    """One coordinate that has to be looked at: (coord + index) / divisor, inside where it is exact and in [0, extent).
+    """One coordinate that has to be looked at: (coord + via) / divisor, inside where it is exact and in [0, extent).
 
     It adds coordinate · scale to the flat offset.
     """
 
     coord: Affine
-    index: Arg | None
+    via: Arg | None
     divisor: int
     extent: int
     scale: int
@@ -75,17 +75,17 @@ class Access(NamedTuple):
 
 
 class Iota(NamedTuple):
-    """The int64 value coord + index."""
+    """The int64 value coord + via."""
 
     coord: Affine
-    index: Arg | None = None
+    via: Arg | None = None
 
 
 Arg = Access | Immediate | Iota | Local
 
 
 class Statement(NamedTuple):
-    """value = op(args), rounded to `dtype`. In a fold the last statement also takes the accumulator as last argument."""
+    """value = op(args), rounded to `dtype`. In a fold the last one also takes the accumulator, after its arguments."""
 
     op: str
     dtype: DType
@@ -140,9 +140,9 @@ class Form:
             arg = roots.pop()
             yield arg
             if isinstance(arg, Access):
-                roots += [c.index for c in arg.checks if c.index is not None]
-            elif isinstance(arg, Iota) and arg.index is not None:
-                roots.append(arg.index)
+                roots += [c.via for c in arg.checks if c.via is not None]
+            elif isinstance(arg, Iota) and arg.via is not None:
+                roots.append(arg.via)
 
     def affines(self) -> set[Affine]:
         """Every affine expression that the nest needs."""
@@ -159,14 +159,14 @@ def _rewrite_arg(arg: Arg, keep: list[int]) -> Arg:
     def affine(a: Affine) -> Affine:
         return Affine(a.base, tuple(a.strides[d] for d in keep))
 
-    def index(a: Arg | None) -> Arg | None:
+    def via(a: Arg | None) -> Arg | None:
         return None if a is None else _rewrite_arg(a, keep)
 
     if isinstance(arg, Access):
-        checks = tuple(c._replace(coord=affine(c.coord), index=index(c.index)) for c in arg.checks)
+        checks = tuple(c._replace(coord=affine(c.coord), via=via(c.via)) for c in arg.checks)
         return arg._replace(flat=affine(arg.flat), checks=checks)
     if isinstance(arg, Iota):
-        return Iota(affine(arg.coord), index(arg.index))
+        return Iota(affine(arg.coord), via(arg.via))
     return arg
 
 

@@ -100,7 +100,7 @@ class Frame:
     def dtype(self, arg: Arg) -> DType:
         """The element type of an argument."""
         if isinstance(arg, Local):
-            return self.form.statements[arg.index].dtype
+            return self.form.statements[arg.statement].dtype
         return DType.INT64 if isinstance(arg, Iota) else arg.dtype
 
     def raw(self, arg: Arg, values: Sequence[ir.Value]) -> tuple[ir.Value, ir.Value | None]:
@@ -109,11 +109,11 @@ class Frame:
         `values` are the compute values of the statements so far.
         """
         if isinstance(arg, Local):
-            return pack(self.code, self.dtype(arg), values[arg.index]), None
+            return pack(self.code, self.dtype(arg), values[arg.statement]), None
         if isinstance(arg, Immediate):
             return self._bits(arg.dtype, arg.bits), None if arg.inside else self.code.constant(I1, 0)
         if isinstance(arg, Iota):
-            return self._sum(arg.coord, arg.index), None
+            return self._sum(arg.coord, arg.via), None
         if self.code.width > 1 and not self.varies(arg):
             value, inside = self.scalar()._load(arg)
             return self.code.splat(value), None if inside is None else self.code.splat(inside)
@@ -122,7 +122,7 @@ class Frame:
     def value(self, arg: Arg, values: Sequence[ir.Value]) -> ir.Value:
         """An argument in its compute type."""
         if isinstance(arg, Local) and not self.dtype(arg).is_float:
-            return values[arg.index]
+            return values[arg.statement]
         return unpack(self.code, self.dtype(arg), self.raw(arg, values)[0])
 
     def store(self, slot: int, raw: ir.Value, dtype: DType) -> None:
@@ -133,7 +133,7 @@ class Frame:
         self.code.builder.store(raw, pointer, align=dtype.itemsize)
 
     def locate(self, access: Access, checks: Sequence[Check]) -> tuple[ir.Value, ir.Value | None]:
-        """Offset of the first lane by the lane-invariant `checks`, and the scalar mask of being inside (None: always)."""
+        """Offset of the first lane by the lane-invariant `checks`, and whether it is inside (a scalar; None: always)."""
         b, outer, offset, mask = self.code.builder, self.scalar(), self.partial[access.flat], None
         for check in checks:
             coord, inside = outer.coordinate(check)
@@ -150,7 +150,7 @@ class Frame:
         if isinstance(arg, Access):
             return self._moves(arg.flat) or any(self._check_varies(c) for c in arg.checks)
         if isinstance(arg, Iota):
-            return self._moves(arg.coord) or (arg.index is not None and self.varies(arg.index))
+            return self._moves(arg.coord) or (arg.via is not None and self.varies(arg.via))
         return isinstance(arg, Local)
 
     # --- reading
@@ -168,7 +168,7 @@ class Frame:
         return self._stride(affine) != 0 or isinstance(self.partial[affine].type, ir.VectorType)
 
     def _check_varies(self, check: Check) -> bool:
-        return self._moves(check.coord) or (check.index is not None and self.varies(check.index))
+        return self._moves(check.coord) or (check.via is not None and self.varies(check.via))
 
     def _spread(self, affine: Affine) -> ir.Value:
         """An affine expression in every lane."""
@@ -181,13 +181,13 @@ class Frame:
             value = self.code.builder.add(value, lanes)
         return value
 
-    def _sum(self, coord: Affine, index: Arg | None) -> ir.Value:
-        """coord + index, as int64."""
+    def _sum(self, coord: Affine, via: Arg | None) -> ir.Value:
+        """coord + via, as int64."""
         total, b = self._spread(coord), self.code.builder
-        if index is None:
+        if via is None:
             return total
-        dtype = self.dtype(index)
-        number = self.value(index, ())
+        dtype = self.dtype(via)
+        number = self.value(via, ())
         if dtype.bits < 64 or dtype is DType.BOOL:
             number = (b.sext if dtype.is_signed else b.zext)(number, self.code.wide(I64))
         return b.add(total, number)
@@ -195,7 +195,7 @@ class Frame:
     def coordinate(self, check: Check) -> tuple[ir.Value, ir.Value]:
         """A checked coordinate (0 where it is not inside) and whether it is inside."""
         b, code = self.code.builder, self.code
-        n, exact = self._sum(check.coord, check.index), None
+        n, exact = self._sum(check.coord, check.via), None
         if check.divisor != 1:
             divisor = code.constant(I64, check.divisor)
             exact = b.icmp_signed("==", b.srem(n, divisor), code.constant(I64, 0))
@@ -235,7 +235,7 @@ class Frame:
         b, code, kind = self.code.builder, self.code, memory_type(access.dtype)
         inside = None if fixed is None else code.splat(fixed)
         stride = self._stride(access.flat) + sum(self._stride(c.coord) * c.scale for c in moving)
-        plain = stride == 1 and not any(c.index is not None or c.divisor != 1 for c in moving)
+        plain = stride == 1 and not any(c.via is not None or c.divisor != 1 for c in moving)
         plain = plain and not isinstance(offset.type, ir.VectorType)
         plain = plain and not any(isinstance(self.partial[c.coord].type, ir.VectorType) for c in moving)
         lanes = offset

@@ -42,7 +42,7 @@ class _Lowering:
         strides = tuple(s if n != 1 else 0 for s, n in zip((*axis.strides, *fold), self.extents, strict=True))
         return Affine(axis.offset, strides)
 
-    def index(self, axis: Axis) -> Arg | None:
+    def via(self, axis: Axis) -> Arg | None:
         return None if axis.indirect < 0 else self.lowered[axis.indirect]
 
     def access(self, tensor: str, view: tuple[int, ...], axes: tuple[Axis, ...], outside: int | None) -> Arg:
@@ -50,25 +50,25 @@ class _Lowering:
         dtype = self.types[tensor]
         flat, checks = Affine(0, (0,) * len(self.extents)), []
         for a, (axis, extent) in enumerate(zip(axes, view, strict=True)):
-            coord, scale, divisor, index = self.affine(axis), prod(view[a + 1 :]), axis.divisor, self.index(axis)
-            if index is None and all(n % divisor == 0 for n in (coord.base, *coord.strides)):
+            coord, scale, divisor, via = self.affine(axis), prod(view[a + 1 :]), axis.divisor, self.via(axis)
+            if via is None and all(n % divisor == 0 for n in (coord.base, *coord.strides)):
                 coord, divisor = Affine(coord.base // divisor, tuple(s // divisor for s in coord.strides)), 1
             low, high = coord.bounds(self.extents)
-            if extent == 0 or (index is None and (low >= extent * divisor or high < 0)):
+            if extent == 0 or (via is None and (low >= extent * divisor or high < 0)):
                 return Immediate(dtype, outside or 0, inside=False)
-            if index is None and divisor == 1 and low >= 0 and high < extent:
+            if via is None and divisor == 1 and low >= 0 and high < extent:
                 flat = flat.plus(coord.scaled(scale))
                 continue
-            if index is None and divisor == 1 and outside is None:
+            if via is None and divisor == 1 and outside is None:
                 raise ProgramRefused("a read leaves its tensor without a guard", kernel=self.kernel.output)
-            checks.append(Check(coord, index, divisor, extent, scale))
+            checks.append(Check(coord, via, divisor, extent, scale))
         return Access(self.slot(tensor), dtype, flat, tuple(checks), outside or 0)
 
     def operand(self, operand: Read | Const | Coordinate) -> Arg:
         if isinstance(operand, Const):
             return Immediate(operand.dtype, operand.bits)
         if isinstance(operand, Coordinate):
-            return Iota(self.affine(operand.axis), self.index(operand.axis))
+            return Iota(self.affine(operand.axis), self.via(operand.axis))
         return self.access(operand.tensor, operand.view, operand.axes, operand.outside)
 
     def target(self, scatter: Scatter) -> Target | None:
@@ -83,8 +83,7 @@ class _Lowering:
 def _copy_of_base(kernel: Kernel) -> Form:
     """A scatter that writes nothing: the bytes of its base, untouched."""
     empty = Access(0, kernel.dtype, Affine(0, (1,)))
-    statement = Statement("copy", kernel.dtype, (Immediate(kernel.dtype, 0),))
-    return Form((0,), (), Order.NONE, 0, (statement,), (), 2, Target(empty, 1, prod(kernel.shape)))
+    return Form((0,), (), Order.NONE, 0, (_zero(kernel),), (), 2, Target(empty, 1, prod(kernel.shape)))
 
 
 def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str, ...]]:
@@ -92,17 +91,13 @@ def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str
 
     Raises ProgramRefused if the kernel is malformed.
     """
-    lowering = _Lowering(kernel, types)
-    if kernel.scatter and 0 in kernel.domain:
-        return _copy_of_base(kernel), (kernel.output, kernel.scatter.base)
     if 0 in kernel.domain:
-        kernel_form = Form(
-            (0,), (), Order.NONE, 0, (Statement("copy", kernel.dtype, (Immediate(kernel.dtype, 0),)),), ((0, 0),), 1
-        )
-        return kernel_form, (kernel.output,)
+        if kernel.scatter:
+            return _copy_of_base(kernel), (kernel.output, kernel.scatter.base)
+        return _nothing(kernel), (kernel.output,)
     if 0 in kernel.fold:
-        return _constant(kernel), (kernel.output,)
-    lowering.lowered = []
+        return _fold_of_nothing(kernel), (kernel.output,)
+    lowering = _Lowering(kernel, types)
     for operand in kernel.operands:
         lowering.lowered.append(lowering.operand(operand))
     used = indices(kernel)
@@ -128,10 +123,21 @@ def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str
     return collapse(form), tuple(lowering.slots)
 
 
-def _constant(kernel: Kernel) -> Form:
-    """A fold over nothing: its initial value everywhere."""
+def _nothing(kernel: Kernel) -> Form:
+    """No element at all."""
+    return Form((0,), (), Order.NONE, 0, (_zero(kernel),), ((0, 0),), 1)
+
+
+def _zero(kernel: Kernel, op: str = "copy") -> Statement:
+    return Statement(op, kernel.dtype, (Immediate(kernel.dtype, 0),))
+
+
+def _fold_of_nothing(kernel: Kernel) -> Form:
+    """A fold without terms: its initial value everywhere, or what the tree of 16 of them gives."""
+    size, order = prod(kernel.domain), kernel.order
+    if order is Order.LANES:
+        return Form((size,), (0,), order, kernel.initial, (_zero(kernel, kernel.op),), ((0, 0),), 1)
     initial = Immediate(DType.FLOAT32 if kernel.dtype.is_float else kernel.dtype, kernel.initial)
-    size = prod(kernel.domain)
     return Form((size,), (), Order.NONE, 0, (Statement("copy", kernel.dtype, (initial,)),), ((0, 0),), 1)
 
 

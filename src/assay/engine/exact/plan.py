@@ -1,4 +1,4 @@
-"""What a program becomes before code is written: steps over buffers, few distinct forms, one arena for what is in between."""
+"""What a program becomes before code is written: steps over buffers, few distinct forms, one arena."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
 
 
 def _barriers(steps: list[Step], sizes: dict[str, int], offsets: dict[str, int]) -> tuple[bool, ...]:
-    """Whether the threads must meet before each step: it touches what an earlier one since the last meeting wrote or read."""
+    """Whether the threads must meet before each step: it touches what a step since the last meeting wrote or read."""
     waits = []
     written: list[tuple[str, int, int]] = []
     read: list[tuple[str, int, int]] = []

@@ -53,10 +53,16 @@ def pack(code: Code, dtype: DType, value: ir.Value) -> ir.Value:
 
 
 def canonical(code: Code, value: ir.Value) -> ir.Value:
-    """The float itself, or the one NaN. Chosen among bits, so that no optimiser sees a float identity in it."""
+    """The float itself, or the one NaN."""
     b = code.builder
-    bits = b.select(code.is_nan(value), code.constant(I32, _NAN), b.bitcast(value, code.wide(I32)))
-    return b.bitcast(bits, code.wide(F32))
+    bits = b.bitcast(value, code.wide(I32))
+    return b.bitcast(b.select(_is_nan(code, bits), code.constant(I32, _NAN), bits), code.wide(F32))
+
+
+def _is_nan(code: Code, bits: ir.Value) -> ir.Value:
+    """Asked of the bits as an integer: LLVM takes all NaN for equal, and turns "x < 0 ? nan : sqrt(x)" into sqrt(x)."""
+    b = code.builder
+    return b.icmp_unsigned(">", b.and_(bits, code.constant(I32, 0x7FFFFFFF)), code.constant(I32, 0x7F800000))
 
 
 def rounded(code: Code, dtype: DType, value: ir.Value) -> ir.Value:
@@ -71,7 +77,7 @@ def _bfloat_bits(code: Code, value: ir.Value) -> ir.Value:
     bits = b.bitcast(value, code.wide(I32))
     odd = b.and_(b.lshr(bits, code.constant(I32, 16)), code.constant(I32, 1))
     up = b.add(bits, b.add(odd, code.constant(I32, 0x7FFF)))
-    return b.select(code.is_nan(value), code.constant(I32, 0x7FC0), b.lshr(up, code.constant(I32, 16)))
+    return b.select(_is_nan(code, bits), code.constant(I32, 0x7FC0), b.lshr(up, code.constant(I32, 16)))
 
 
 def _half_bits(code: Code, value: ir.Value) -> ir.Value:
@@ -91,7 +97,7 @@ def _half_bits(code: Code, value: ir.Value) -> ir.Value:
     normal = b.lshr(b.add(b.add(size, c((15 - 127 << 23) + 0xFFF & 0xFFFFFFFF)), odd), c(13))
     finite = b.select(b.icmp_unsigned("<", size, c(0x38800000)), small, normal)
     large = b.select(b.icmp_unsigned(">=", size, c(0x47800000)), c(0x7C00), finite)
-    return b.select(code.is_nan(value), c(0x7E00), b.or_(large, b.lshr(sign, c(16))))
+    return b.select(_is_nan(code, bits), c(0x7E00), b.or_(large, b.lshr(sign, c(16))))
 
 
 def _from_half(code: Code, raw: ir.Value) -> ir.Value:

@@ -11,7 +11,7 @@ __all__ = ["Team"]
 
 
 class Team:
-    """`run()` calls share(0) on the caller's thread and share(1..) on threads of its own, and returns when all are done."""
+    """`run()` calls share(0) on the caller's thread and share(1..) on its own ones, and returns when all are done."""
 
     def __init__(self, share: Callable[[int], None], threads: int) -> None:
         self._share = share

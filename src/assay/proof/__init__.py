@@ -11,7 +11,7 @@ from .dataset import Dataset
 from .merkle import ZERO
 from .replay import Finding, replay, replay_interval
 from .roots import dataset_root, program_root, state_root, tensor_root
-from .run import Executable, Runner, Segment
+from .run import Executable, OnStep, Runner, Segment
 from .sampler import audit_intervals, batches_root, interval_root, permute, rows
 from .tensors import Array, State
 from .trace import Trace, trace_of
@@ -28,6 +28,7 @@ __all__ = [
     "Executable",
     "Finding",
     "Manifest",
+    "OnStep",
     "Opening",
     "Runner",
     "Segment",

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from assay.errors import MismatchError, NotFoundError, RefusedError, UsageError
-from assay.program.program import Program
+from assay.program import Program, load
 from assay.words.canonical import Record, canonical, digest, parse
 from assay.words.task import Blob, Checkpoint, Receipt, Root, TaskSpec, Trajectory
 
@@ -154,16 +154,17 @@ def check(
             where = f"checkpoint {finding.step} does not hold: {finding.reason}"
             raise MismatchError(where, step=finding.step, interval=finding.interval, **evidence)
     last = trajectory.checkpoints[-1].state_root
-    return Checked(digest(spec), manifest.root, last, chosen, total, spec.steps)
+    return Checked(digest(spec), manifest.root, last, tuple(chosen), total, spec.steps)
 
 
-def _chosen(intervals: Sequence[int] | None, spec: TaskSpec) -> tuple[int, ...]:
+def _chosen(intervals: Sequence[int] | None, spec: TaskSpec) -> Sequence[int]:
+    """Which intervals to replay, in order. Nothing is counted out yet: a hostile spec may have 2**53 of them."""
     if intervals is None:
-        return tuple(range(spec.intervals))
+        return range(spec.intervals)
     for k in intervals:
         if not 0 <= k < spec.intervals:
             raise UsageError(f"no interval {k}", hint=f"The bundle has the intervals 0 to {spec.intervals - 1}.")
-    return tuple(sorted(set(intervals)))
+    return sorted(set(intervals))
 
 
 def _check_claims(manifest: Manifest) -> None:
@@ -183,8 +184,6 @@ def _check_claims(manifest: Manifest) -> None:
 
 def _runner(folder: Path, manifest: Manifest, compile: Compile | None) -> Runner:
     """Program and dataset, each checked against the spec before it is used."""
-    from assay.program import load
-
     if compile is None:
         from assay.engine import exact
 
@@ -213,10 +212,11 @@ def _open(folder: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise RefusedError(f"the bundle is incomplete: {name}: {error.strerror}", file=name) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise RefusedError(f"{name} is not a regular file", file=name)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise RefusedError(f"{name} is not a regular file", file=name)
         yield file, status.st_size
 
 

@@ -41,12 +41,14 @@ def replay_interval(
     """Replay interval `k` from checkpoint k and compare with checkpoint k + 1.
 
     A blob that hashes to its name but is not the committed state is a finding, not an error: the solver named it.
+    Bytes that do not hash to their name are the source's fault: BlobRefused.
     """
     if not 0 <= k < len(trajectory.checkpoints) - 1:
         raise UsageError("no such interval", interval=k, intervals=len(trajectory.checkpoints) - 1)
     first, last = trajectory.checkpoints[k], trajectory.checkpoints[k + 1]
+    data = _read(source, first)
     try:
-        state = decode(_read(source, first), runner.ports)
+        state = decode(data, runner.ports)
     except BlobRefused as error:
         return Finding(k, False, first.step, "", first.state_root, merkle.ZERO, error.message)
     start_root = state_root(state).hex()

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from assay.errors import UsageError
+from assay.program.encoding import NUMERICS, kernel_bytes
 from assay.program.program import Program
 from assay.words.canonical import canonical
 
@@ -17,7 +18,6 @@ from .tensors import Array, by_name, dtype_of, raw
 
 __all__ = ["dataset_root", "header_leaf", "program_leaves", "program_root", "row_leaves", "state_root", "tensor_root"]
 
-NUMERICS = "exact-1"
 BLOCK_BYTES = 4 << 20
 
 
@@ -56,7 +56,7 @@ def header_leaf(program: Program) -> bytes:
 def program_leaves(program: Program) -> list[bytes]:
     """The header leaf, the constants' tensor roots in name order, then sha256(07 || canonical JSON) of each kernel."""
     constants = [tensor_root(name, program.constants[name]) for name in by_name(program.constants)]
-    kernels = [sha256(b"\x07" + canonical(kernel)).digest() for kernel in program.kernels]
+    kernels = [sha256(b"\x07" + kernel_bytes(kernel)).digest() for kernel in program.kernels]
     return [header_leaf(program), *constants, *kernels]
 
 

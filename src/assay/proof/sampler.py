@@ -21,6 +21,7 @@ __all__ = ["audit_intervals", "batches_root", "interval_root", "permute", "permu
 
 ROUNDS = 8
 MASK32 = 0xFFFFFFFF
+BLOCK_ROWS = 1 << 16
 
 
 def _check(n: int, key: bytes) -> None:
@@ -101,9 +102,13 @@ def rows(seed: int, step: int, batch_size: int, total: int) -> NDArray[np.int64]
 
 def batches_root(seed: int, start: int, stop: int, batch_size: int, total: int) -> bytes:
     """Root over the steps start..stop-1; a step's leaf hash is the `bytes_root` of its rows, 8 bytes BE each."""
-    stream = _positions(seed, start * batch_size, stop * batch_size, total).astype(">i8").tobytes()
-    width = 8 * batch_size
-    return merkle.root([merkle.bytes_root(stream[at : at + width]) for at in range(0, len(stream), width)])
+    leaves: list[bytes] = []
+    width, block = 8 * batch_size, max(1, BLOCK_ROWS // batch_size)
+    for first in range(start, stop, block):
+        last = min(stop, first + block)
+        stream = _positions(seed, first * batch_size, last * batch_size, total).astype(">i8").tobytes()
+        leaves += [merkle.bytes_root(stream[at : at + width]) for at in range(0, len(stream), width)]
+    return merkle.root(leaves)
 
 
 def interval_root(spec: TaskSpec, index: int) -> bytes:

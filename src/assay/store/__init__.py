@@ -9,18 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .blobs import Store
+    from .blobs import Store, copy_out
     from .checkpoints import CheckpointWriter
     from .fetch import Fetcher
     from .server import Server, serve
 
-__all__ = ["CheckpointWriter", "Fetcher", "Server", "Store", "serve"]
+__all__ = ["CheckpointWriter", "Fetcher", "Server", "Store", "copy_out", "serve"]
 
 _HOMES = {
     "CheckpointWriter": "checkpoints",
     "Fetcher": "fetch",
     "Server": "server",
     "Store": "blobs",
+    "copy_out": "blobs",
     "serve": "server",
 }
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from assay.errors import BlobMissing, BlobRefused
 from assay.words.task import Blob
 
-__all__ = ["Sink", "Store"]
+__all__ = ["Sink", "Store", "copy_out"]
 
 NAME = re.compile(r"[0-9a-f]{64}")
 PIECE = 1 << 20

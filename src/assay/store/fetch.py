@@ -15,7 +15,7 @@ import stamina
 from assay.errors import BlobMissing, BlobRefused, RefusedError, UnavailableError
 from assay.words.task import Blob
 
-from .blobs import PIECE, Store
+from .blobs import PIECE, Sink, Store
 
 __all__ = ["Fetcher"]
 
@@ -59,34 +59,25 @@ class Fetcher:
         """
         if self.store.has(blob):
             return self.store.path(blob)
-        reasons: dict[str, str] = {}
-        for source in self.sources:
-            try:
-                self._download(blob, source)
-                return self.store.path(blob)
-            except (httpx2.HTTPError, httpx2.InvalidURL, BlobRefused, BlobMissing, UnavailableError) as error:
-                reasons[source] = str(error) or type(error).__name__
-        found = f"{len(reasons)} sources asked" if reasons else "no sources known"
-        raise BlobMissing(
-            f"blob {blob.sha256[:12]}… cannot be had: {found}", sha256=blob.sha256, size=blob.size, reasons=reasons
-        )
+        return self._ask(blob.sha256, blob.size, lambda source: self._download(blob, source))
 
     def named(self, sha256: str, limit: int) -> Path:
-        """The path of a blob whose size nobody has told, at most `limit` bytes. Raises BlobMissing."""
+        """The path of a blob whose size nobody has told, at most `limit` bytes. Raises BlobMissing as `fetch` does."""
         here = self.store.find(sha256)
         if here is not None and here.stat().st_size <= limit:
             return here
+        return self._ask(sha256, limit, lambda source: self._download_named(sha256, limit, source))
+
+    def _ask(self, sha256: str, size: int, download: Callable[[str], Path]) -> Path:
+        """The first source's answer that is right; otherwise every source's reason."""
+        reasons: dict[str, str] = {}
         for source in self.sources:
             try:
-                with self._connected("HEAD", f"{source}/blobs/{sha256}") as held:
-                    announced = held.headers.get("Content-Length", "")
-                    if held.status_code == 200 and announced.isdecimal() and int(announced) <= limit:
-                        blob = Blob(sha256, int(announced))
-                        self._download(blob, source)
-                        return self.store.path(blob)
-            except (httpx2.HTTPError, httpx2.InvalidURL, BlobRefused, BlobMissing, UnavailableError):
-                continue
-        raise BlobMissing(f"blob {sha256[:12]}… of at most {limit} bytes cannot be had", sha256=sha256, limit=limit)
+                return download(source)
+            except (httpx2.HTTPError, httpx2.InvalidURL, BlobRefused, BlobMissing, UnavailableError) as error:
+                reasons[source] = str(error) or type(error).__name__
+        asked = f"{len(reasons)} sources asked" if reasons else "no sources known"
+        raise BlobMissing(f"blob {sha256[:12]}… cannot be had: {asked}", sha256=sha256, size=size, reasons=reasons)
 
     def __call__(self, blob: Blob) -> Path:
         """`fetch`: a fetcher is itself a source of blobs."""
@@ -97,7 +88,7 @@ class Fetcher:
 
         Raises BlobMissing (not in the local store), RefusedError (not taken), UnavailableError (no answer).
         """
-        path, target = self.store.path(blob), _address(url, blob)
+        path, target = self.store.path(blob), _address(url, blob.sha256)
         try:
             with self._open("HEAD", target, self._grace) as held:
                 if held.status_code == 200 and held.headers.get("Content-Length") == str(blob.size):
@@ -105,7 +96,7 @@ class Fetcher:
             with path.open("rb") as file:
                 pieces = iter(lambda: file.read(PIECE), b"")
                 headers = {"Content-Length": str(blob.size)}
-                with self._open("PUT", target, self._seconds(blob), content=pieces, headers=headers) as answer:
+                with self._open("PUT", target, self._seconds(blob.size), content=pieces, headers=headers) as answer:
                     status, reason = answer.status_code, answer.read()[:200].decode(errors="replace")
         except httpx2.HTTPError as error:
             raise UnavailableError(f"the store at {url} does not take blobs now: {error}", source=url) from None
@@ -122,16 +113,22 @@ class Fetcher:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
 
-    def _seconds(self, blob: Blob) -> float:
-        return self._grace + blob.size / SLOWEST_BYTES_PER_SECOND
+    def _seconds(self, size: int) -> float:
+        return self._grace + size / SLOWEST_BYTES_PER_SECOND
 
-    def _download(self, blob: Blob, source: str) -> None:
-        with self._open("GET", _address(source, blob), self._seconds(blob)) as response:
-            if response.status_code != 200:
-                raise BlobMissing(f"it answered {response.status_code}")
-            with self.store.receive(expected=blob) as sink:
-                for piece in response.iter_raw():
-                    sink.write(piece)
+    def _download(self, blob: Blob, source: str) -> Path:
+        address = _address(source, blob.sha256)
+        with self._open("GET", address, self._seconds(blob.size)) as response, self.store.receive(blob) as sink:
+            _pour(response, sink)
+        return self.store.path(blob)
+
+    def _download_named(self, sha256: str, limit: int, source: str) -> Path:
+        address = _address(source, sha256)
+        with self._open("GET", address, self._seconds(limit)) as response, self.store.receive(limit=limit) as sink:
+            _pour(response, sink)
+            if sink.blob.sha256 != sha256:
+                raise BlobRefused(f"not the blob that was asked for: another hash, {sink.blob.sha256}")
+        return self.store.path(sink.blob)
 
     @contextmanager
     def _open(self, method: str, url: str, seconds: float, **request: Any) -> Iterator[httpx2.Response]:
@@ -181,5 +178,12 @@ def _cut_off(seconds: float) -> Iterator[dict[str, Any]]:
         timer.cancel()
 
 
-def _address(source: str, blob: Blob) -> str:
-    return f"{source.rstrip('/')}/blobs/{blob.sha256}"
+def _pour(response: httpx2.Response, sink: Sink) -> None:
+    if response.status_code != 200:
+        raise BlobMissing(f"it answered {response.status_code}")
+    for piece in response.iter_raw():
+        sink.write(piece)
+
+
+def _address(source: str, sha256: str) -> str:
+    return f"{source.rstrip('/')}/blobs/{sha256}"

@@ -30,6 +30,7 @@ aten = torch.ops.aten
 
 _WHOLE = (
     aten.embedding_dense_backward, aten.convolution_backward, aten.max_pool2d_with_indices_backward, aten.var_mean,
+    aten.roll,
 )  # fmt: skip
 """Operators with a translation of their own, whatever core ATen says."""
 
@@ -57,21 +58,23 @@ def trace(function: Callable[..., Sequence[Tensor]], arguments: Sequence[Tensor]
 
     Raises CaptureError for control flow or shapes that depend on data, and for whatever else cannot be traced.
     """
-    with _quiet(), fx_traceback.preserve_node_meta():
+    with _quiet():
         first = _guarded(lambda: _make_fx(function, {aten.native_batch_norm.default: _batch_norm}, True)(*arguments))
         first.graph.eliminate_dead_code()
 
-        def again(*args: Tensor) -> Any:
-            return fx.Interpreter(first).run(*args)
+    def again(*args: Tensor) -> Any:
+        return fx.Interpreter(first).run(*args)
 
-        functional = torch.func.functionalize(again, remove="mutations")
+    functional = torch.func.functionalize(again, remove="mutations")
+    with _quiet(), fx_traceback.preserve_node_meta():
         return _guarded(lambda: _make_fx(functional, _decompositions(), False)(*arguments))
 
 
 def gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
     """Gradients of the scalar `loss`; None for a parameter that it does not depend on. For use inside `trace`."""
     _mark_backward(loss)
-    return list(torch.autograd.grad(loss, list(parameters), allow_unused=True))
+    with fx_traceback.preserve_node_meta():
+        return list(torch.autograd.grad(loss, list(parameters), allow_unused=True))
 
 
 def _make_fx(function: Callable[..., Any], table: dict[Any, Callable[..., Any]], stacks: bool) -> Callable[..., Any]:

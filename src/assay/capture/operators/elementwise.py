@@ -57,6 +57,14 @@ def remainder(c: Call, a: Value, b: Number) -> Value:
     return c.graph.emit("Sub", x, c.graph.emit("Mul", y, _floor(c.graph, c.graph.emit("Div", x, y))))
 
 
+@translates("fmod.Tensor", "fmod.Scalar")
+def fmod(c: Call, a: Value, b: Number) -> Value:
+    """a - b·trunc(a / b): the sign is the dividend's."""
+    x, y, g = c.operand(a), c.operand(b), c.graph
+    quotient = g.emit("Div", x, y)
+    return g.emit("Sub", x, g.emit("Mul", y, _trunc(g, quotient) if c.dtype.is_float else quotient))
+
+
 def _comparison(op: str, name: str) -> None:
     @translates(f"{name}.Tensor", f"{name}.Scalar")
     def call(c: Call, a: Number, b: Number) -> Value:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+
+import numpy as np
 
 from assay.program.types import DType
 
@@ -75,15 +76,28 @@ def _scatter(c: Call, x: Value, dim: int, index: Value, source: Value | float, r
     )
 
 
+@translates("as_strided.default")
+def as_strided(c: Call, x: Value, sizes: Sequence[int], strides: Sequence[int], offset: int | None = None) -> Value:
+    """Element offset + strides·i of a contiguous x."""
+    source, g = c.node.args[0].meta["val"], c.graph  # type: ignore[union-attr]
+    if not source.is_contiguous():
+        raise refuse(c.node, "of a tensor that is not contiguous is not covered", hint="Use view, reshape or permute.")
+    places = np.full((), offset or 0, np.int64)
+    for n, stride in zip(sizes, strides, strict=True):
+        places = places[..., None] + np.arange(n) * stride
+    if places.size == x.size and bool((places.reshape(-1) == np.arange(x.size)).all()):
+        return g.reshape(x, sizes)
+    return g.emit("Gather", g.reshape(x, [x.size]), g.constant(places), shape=sizes, axis=0)
+
+
 @translates("index.Tensor", "_unsafe_index.Tensor")
 def index(c: Call, x: Value, indices: Sequence[Value | None]) -> Value:
     """numpy's advanced indexing with integer tensors."""
-    g = c.graph
-    indexed, perm = _leading(c, x, indices)
+    g, indexed, perm = c.graph, _indexed(c, indices), _front(x, indices)
     x = g.transpose(x, perm)
     where = _coordinates(c, indexed, x.shape)
     found = g.emit("GatherND", x, where, shape=[*where.shape[:-1], *x.shape[len(indexed) :]])
-    return _restore(g, found, where.rank - 1, indices, c.shape)
+    return g.transpose(found, _places(indices, where.rank - 1, found.rank))
 
 
 @translates("index_put.default", "_unsafe_index_put.default")
@@ -91,27 +105,48 @@ def index_put(
     c: Call, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False, unsafe: bool = False
 ) -> Value:
     """x with the elements at `indices` replaced by `values`, or `values` added to them in order."""
-    g = c.graph
-    if len(indices) == 1 and indices[0] is not None and indices[0].dtype is DType.BOOL and not accumulate:
-        mask = g.reshape(indices[0], [*indices[0].shape, *[1] * (x.rank - indices[0].rank)])
-        if values.size == 1:
-            return g.emit("Where", mask, g.reshape(values, ()), x, shape=x.shape, dtype=x.dtype)
-    indexed, perm = _leading(c, x, indices)
-    if any(i is None for i in indices[: len(indexed)]):
-        raise refuse(c.node, "after a whole axis is not covered", hint="Move the indexed axes to the front.")
-    where = _coordinates(c, indexed, tuple(x.shape[p] for p in perm))
-    shape = [*where.shape[:-1], *x.shape[len(indexed) :]]
-    updates = g.expand(c.operand(values), shape)
-    return g.emit("ScatterND", x, where, updates, shape=x.shape, reduction="add" if accumulate else "none")
+    g, values = c.graph, c.operand(values)
+    if not accumulate and values.size == 1 and (mask := _mask(g, x, indices)):
+        return g.emit("Where", mask, g.reshape(values, ()), x, shape=x.shape, dtype=x.dtype)
+    indexed, perm = _indexed(c, indices), _front(x, indices)
+    moved = g.transpose(x, perm)
+    where = _coordinates(c, indexed, moved.shape)
+    shape = [*where.shape[:-1], *moved.shape[len(indexed) :]]
+    places = _places(indices, where.rank - 1, len(shape))
+    updates = g.transpose(g.expand(values, [shape[a] for a in places]), _inverse(places))
+    mode = "add" if accumulate else "none"
+    return g.transpose(g.emit("ScatterND", moved, where, updates, shape=moved.shape, reduction=mode), _inverse(perm))
 
 
-def _leading(c: Call, x: Value, indices: Sequence[Value | None]) -> tuple[list[Value], list[int]]:
-    """The index tensors, and the permutation of x's axes that puts the indexed ones first."""
-    axes = [a for a, i in enumerate(indices) if i is not None]
+def _indexed(c: Call, indices: Sequence[Value | None]) -> list[Value]:
     found = [i for i in indices if i is not None]
     if any(i.dtype is DType.BOOL for i in found):
-        raise refuse(c.node, "with a mask is not covered: its result's shape depends on data", hint="Use torch.where.")
-    return found, axes + [a for a in range(x.rank) if a not in axes]
+        raise refuse(c.node, "with a mask is not covered: a shape would depend on data", hint="Use torch.where.")
+    return found
+
+
+def _mask(g: Graph, x: Value, indices: Sequence[Value | None]) -> Value | None:
+    """The one boolean index, shaped to broadcast over x; None if the indices are something else."""
+    if len(indices) != 1 or indices[0] is None or indices[0].dtype is not DType.BOOL:
+        return None
+    return g.reshape(indices[0], [*indices[0].shape, *[1] * (x.rank - indices[0].rank)])
+
+
+def _front(x: Value, indices: Sequence[Value | None]) -> list[int]:
+    """The permutation of x's axes that puts the indexed ones first."""
+    axes = [a for a, i in enumerate(indices) if i is not None]
+    return axes + [a for a in range(x.rank) if a not in axes]
+
+
+def _places(indices: Sequence[Value | None], count: int, rank: int) -> list[int]:
+    """Where torch has the `count` axes of the index: in place of the indexed axes if those are adjacent, else first."""
+    axes = [a for a, i in enumerate(indices) if i is not None]
+    first = axes[0] if axes == list(range(axes[0], axes[0] + len(axes))) else 0
+    return [*range(count, count + first), *range(count), *range(count + first, rank)]
+
+
+def _inverse(perm: Sequence[int]) -> list[int]:
+    return [list(perm).index(a) for a in range(len(perm))]
 
 
 def _coordinates(c: Call, indices: list[Value], shape: tuple[int, ...]) -> Value:
@@ -125,12 +160,3 @@ def _coordinates(c: Call, indices: list[Value], shape: tuple[int, ...]) -> Value
         columns.append(g.unsqueeze(g.expand(index, full), [len(full)]))
     return g.concat(columns, len(full))
 
-
-def _restore(g: Graph, found: Value, count: int, indices: Sequence[Value | None], shape: tuple[int, ...]) -> Value:
-    """Put the axes of the index where torch has them: in place of the indexed axes if these are adjacent, else first."""
-    axes = [a for a, i in enumerate(indices) if i is not None]
-    if axes == list(range(axes[0], axes[0] + len(axes))) and axes[0]:
-        before = list(range(count, count + axes[0]))
-        found = g.transpose(found, [*before, *range(count), *range(count + axes[0], found.rank)])
-    assert prod(found.shape) == prod(shape)  # noqa: S101
-    return g.reshape(found, shape)

@@ -89,6 +89,15 @@ def adaptive_avg_pool2d_backward(c: Call, grad: Value, x: Value) -> Value:
     return avg_pool2d_backward(c, grad, x, _even(c, x.shape, grad.shape), (), (0,), False, True, None)
 
 
+@translates("upsample_nearest2d_backward.default")
+def upsample_backward(c: Call, grad: Value, sizes: Ints, shape: Ints, *scales: float | None) -> Value:
+    """Each gradient of a whole enlargement added to the pixel that it came from."""
+    (h, w), (oh, ow) = shape[-2:], grad.shape[-2:]
+    if oh % h or ow % w:
+        raise refuse(c.node, f"from {(h, w)} to {(oh, ow)} is not covered", hint="Enlarge by a whole factor.")
+    return window_sum(c.graph, grad, [oh // h, ow // w], [oh // h, ow // w], [0, 0])
+
+
 def _even(c: Call, shape: Ints, sizes: Ints) -> list[int]:
     if any(n % m for n, m in zip(shape[-2:], sizes[-2:], strict=True)):
         raise refuse(

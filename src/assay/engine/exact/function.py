@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import NamedTuple
 
 import llvmlite.ir as ir
 
@@ -11,6 +12,7 @@ from .form import Form
 from .frame import Frame
 from .native import Machine
 from .nest import nest, units
+from .product import match
 from .scatter import scatter
 
 __all__ = ["ENTRY", "Work", "declare"]
@@ -19,14 +21,13 @@ ENTRY = ir.FunctionType(VOID, [PTR, PTR, I64, I64, PTR])
 """void entry(tensors, slots, low, high, scratch): run the units [low, high) with the buffers tensors[slots[n]]."""
 
 
-class Work:
+class Work(NamedTuple):
     """How a form's work can be shared out: `units` pieces, in groups of `grain`; `scratch` bytes per thread."""
 
-    def __init__(self, form: Form) -> None:
-        self.units = 1 if form.target else units(form)[1]
-        self.grain = 64 if len(form.domain) == 1 and not form.target else 1
-        self.points = form.points
-        self.scratch = 0
+    units: int
+    grain: int
+    points: int
+    scratch: int = 0
 
 
 def declare(module: ir.Module, name: str, form: Form, target: Machine) -> Work:
@@ -38,15 +39,26 @@ def declare(module: ir.Module, name: str, form: Form, target: Machine) -> Work:
     for argument in function.args[: form.slots]:
         argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    *buffers, low, high, _ = function.args
+    *buffers, low, high, scratch = function.args
     outer = Frame.outermost(form, builder, buffers)
-    if form.target:
-        scatter(form, outer, target.vector)
-    elif prod(form.domain):
-        nest(form, outer, low, high, target.vector)
+    work = _emit(outer, low, high, scratch, target)
     builder.ret_void()
     _entry(module, name, function, form.slots)
-    return Work(form)
+    return work
+
+
+def _emit(outer: Frame, low: ir.Value, high: ir.Value, scratch: ir.Value, target: Machine) -> Work:
+    form = outer.form
+    if form.target:
+        scatter(form, outer, target.vector)
+        return Work(1, 1, form.points)
+    product = match(form, target)
+    if product is not None:
+        product.emit(outer, low, high, scratch)
+        return Work(prod(product.grid), 1, form.points, 4 * sum(product.scratch))
+    if prod(form.domain):
+        nest(form, outer, low, high, target.vector)
+    return Work(units(form)[1], 64 if len(form.domain) == 1 else 1, form.points)
 
 
 def _entry(module: ir.Module, name: str, body: ir.Function, slots: int) -> None:

@@ -1,0 +1,70 @@
+"""Copy part of an operand into scratch memory as binary32, in the order in which a product's tiles walk through it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import llvmlite.ir as ir
+
+from .code import F32, integer
+from .form import Access
+from .frame import Frame, loop
+
+__all__ = ["Walk", "copy"]
+
+
+class Walk(NamedTuple):
+    """One loop of a copy: over the loop `dim` of the form for `count` indices, `step` floats apart in scratch."""
+
+    dim: int
+    count: ir.Value | int
+    step: int
+
+
+def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vector: int) -> None:
+    """target[sum of index·step] = the operand at these indices, from where `frame` stands."""
+    b = frame.code.builder
+    if not walks:
+        b.store(frame.value(access, ()), target, align=4)
+        return
+    first, *rest = walks
+    if not rest and first.step == 1:
+        _row(frame, access, target, first, vector)
+        return
+    count = integer(first.count) if isinstance(first.count, int) else first.count
+
+    def body(index: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+        line = frame.code.element(target, F32, b.mul(index, integer(first.step)))
+        copy(frame.enter(first.dim, index), access, line, rest, vector)
+        return ()
+
+    loop(b, integer(0), count, 1, (), body)
+
+
+def _row(frame: Frame, access: Access, target: ir.Value, walk: Walk, vector: int) -> None:
+    """Consecutive elements in scratch, as wide as fits."""
+    b, start = frame.code.builder, integer(0)
+    count = integer(walk.count) if isinstance(walk.count, int) else walk.count
+    for width in _widths(walk.count, vector):
+        stop = b.add(start, b.and_(b.sub(count, start), integer(-width)))
+
+        def body(index: ir.Value, carried: list[ir.Value], width: int = width) -> tuple[()]:
+            value = frame.enter(walk.dim, index, width).value(access, ())
+            b.store(value, frame.code.element(target, F32, index), align=4)
+            return ()
+
+        loop(b, start, stop, width, (), body)
+        start = stop
+
+
+def _widths(count: ir.Value | int, vector: int) -> list[int]:
+    """From wide to narrow; for a known count, only those that are used."""
+    if not isinstance(count, int):
+        return [vector, 1] if vector > 1 else [1]
+    widths, width = [], vector
+    while width:
+        if count >= width:
+            widths.append(width)
+            count %= width
+        width //= 2
+    return widths

@@ -1,0 +1,34 @@
+"""The only code that talks to an EVM: client, typed contracts, events, keys. The embedded node is `assay.chain.node`."""
+
+from .client import BlockRef, Call, Client, RawLog, TransactionReceipt
+from .contracts import ZERO_ADDRESS, Market, Member, Opening, Role, Stakes, TaskRecord, Terms, Token
+from .deployment import Deployment, deploy
+from .events import Event, EventReader, Rewind, events
+from .keys import Key, create, passphrase, unlock
+
+__all__ = [
+    "ZERO_ADDRESS",
+    "BlockRef",
+    "Call",
+    "Client",
+    "Deployment",
+    "Event",
+    "EventReader",
+    "Key",
+    "Market",
+    "Member",
+    "Opening",
+    "RawLog",
+    "Rewind",
+    "Role",
+    "Stakes",
+    "TaskRecord",
+    "Terms",
+    "Token",
+    "TransactionReceipt",
+    "create",
+    "deploy",
+    "events",
+    "passphrase",
+    "unlock",
+]

@@ -24,6 +24,8 @@ from .keys import Key
 __all__ = ["BlockRef", "Call", "Client", "RawLog", "TransactionReceipt"]
 
 _NONCE_ATTEMPTS = 10
+_LOG_BLOCKS = 2000
+_TOO_MUCH = ("limit", "range", "too many", "more than", "exceed")  # what RPCs say of a range; there is no agreement
 _TIMESTAMP_PROGRAM = "0x4260005260206000f3"  # returns block.timestamp from a contract creation that is only called
 
 
@@ -143,10 +145,8 @@ class Client:
         return found and BlockRef(int(found["number"], 16), found["hash"], int(found["timestamp"], 16))
 
     def now(self) -> int:
-        """Chain time in Unix seconds: compare deadlines with this, not with the wall clock.
-
-        It may be ahead of the wall clock, since every block is at least a second later than the one before.
-        """
+        """Chain time in Unix seconds: compare deadlines with this, not with the wall clock, which tests move and
+        other chains run ahead of."""
         return max(int(time.time()), int(self._ask("eth_call", {"data": _TIMESTAMP_PROGRAM}, "latest"), 16))
 
     def balance(self, address: str) -> int:
@@ -164,9 +164,23 @@ class Client:
     def logs(
         self, first: int, last: int, addresses: Sequence[str], topics: Sequence[str | Sequence[str] | None] = ()
     ) -> list[RawLog]:
-        """Events of `addresses` in blocks first..last, in order. Topics are 0x-hex, None for any."""
-        wanted = {"fromBlock": hex(first), "toBlock": hex(last), "address": list(addresses), "topics": list(topics)}
-        return sorted(map(_log, self._ask("eth_getLogs", wanted)), key=lambda log: (log.block, log.index))
+        """Events of `addresses` in blocks first..last, in order. Topics are 0x-hex, None for any.
+        The chain is asked for a bounded range at a time, and for half of it where that is still too much."""
+        found: list[RawLog] = []
+        ranges = [(low, min(last, low + _LOG_BLOCKS - 1)) for low in range(first, last + 1, _LOG_BLOCKS)][::-1]
+        while ranges:
+            low, high = ranges.pop()
+            wanted = {"fromBlock": hex(low), "toBlock": hex(high), "address": list(addresses), "topics": list(topics)}
+            try:
+                logs = self._rpc.ask("eth_getLogs", wanted)
+            except Failure as failure:
+                if low == high or not any(words in failure.message.lower() for words in _TOO_MUCH):
+                    raise _explain(failure) from failure
+                middle = (low + high) // 2
+                ranges += [(middle + 1, high), (low, middle)]
+            else:
+                found += sorted(map(_log, logs), key=lambda log: (log.block, log.index))
+        return found
 
     def _ask(self, method: str, *params: Any) -> Any:
         try:
@@ -276,14 +290,16 @@ class Client:
                 if self._known(signed):
                     return True
                 if time.monotonic() > deadline:
-                    raise ChainUnavailable(f"{self.url} does not take the transaction: {error}", url=self.url) from error
+                    raise ChainUnavailable(
+                        f"{self.url} does not take the transaction: {error}", url=self.url
+                    ) from error
                 time.sleep(0.05)
 
     def _refusal(self, signed: _Signed, failure: Failure) -> bool:
         words = failure.message.lower()
         if "already known" in words or "already imported" in words or "known transaction" in words:
             return True
-        if "nonce too low" in words or "underpriced" in words and "replacement" in words:
+        if "nonce too low" in words or ("underpriced" in words and "replacement" in words):
             return self._known(signed)  # an earlier copy of these very bytes, or somebody else's?
         raise _explain(failure) from failure
 
@@ -341,7 +357,7 @@ def _explain(failure: Failure) -> AssayError:
     data = failure.data.get("data") if isinstance(failure.data, dict) else failure.data
     if failure.code == 3 or "revert" in words:
         given = isinstance(data, str) and data.startswith("0x")
-        reason = revert_reason(_unhex(data)) if given else failure.message
+        reason = revert_reason(_unhex(str(data))) if given else failure.message
         return Reverted(f"the contract refuses: {reason}", reason=reason)
     if failure.code in (-32603, -32005, -32001) or "not found" in words:
         return ChainUnavailable(f"the chain cannot answer: {failure.message}", node_code=failure.code)

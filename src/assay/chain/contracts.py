@@ -9,25 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
-from ..contracts import artifact
 from ..words.lifecycle import TaskState
 from ..words.task import Audit, Blob, Commitment, Task
-from .abi import Abi
-from .client import Call, Client, RawLog, TransactionReceipt
+from .client import Call, Client, TransactionReceipt
+from .event import Event, abi_of, decode_event
 
-__all__ = ["ZERO_ADDRESS", "Market", "Member", "Opening", "Role", "Stakes", "TaskRecord", "Terms", "Token", "abi_of"]
+__all__ = ["ZERO_ADDRESS", "Market", "Member", "Opening", "Role", "Stakes", "TaskRecord", "Terms", "Token"]
 
 ZERO_ADDRESS = "0x" + "00" * 20
 _ZERO_WORD = "00" * 32
-
-
-@cache
-def abi_of(name: str) -> Abi:
-    """The ABI of the contract `name`."""
-    return Abi(artifact(name).abi)
 
 
 class Role(IntEnum):
@@ -108,9 +100,8 @@ class _Contract:
 
     def emitted(self, receipt: TransactionReceipt, name: str) -> list[dict[str, Any]]:
         """The arguments of this contract's events called `name` in a receipt."""
-        mine: list[RawLog] = [log for log in receipt.logs if log.address == self.address]
-        decoded = (self.abi.decode_log(log.topics, log.data) for log in mine)
-        return [found[1] for found in decoded if found is not None and found[0] == name]
+        decoded = (decode_event({self.address: self.kind}, log) for log in receipt.logs)
+        return [event.args for event in decoded if event is not None and event.name == name]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
@@ -334,6 +325,12 @@ class Market(_Contract):
             audit_seed=found["audit_seed"] if drawn else "",
             **{name: found[name] for name in ("anchor", "seats", "attestations", "reveals", "matches")},
         )
+
+    def events(self, task: str, since: int = 0) -> list[Event]:
+        """All that happened to a task, in order, from block `since` on; what its receipt is made of."""
+        logs = self.client.logs(since, self.client.head().number, [self.address], [None, "0x" + task])
+        decoded = (decode_event({self.address: self.kind}, log) for log in logs)
+        return [event for event in decoded if event is not None]
 
     def verifiers(self, task: str) -> tuple[str, ...]:
         """Those drawn, by position; empty before the draw."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +9,12 @@ import msgspec
 
 from ..contracts import artifact
 from ..errors import ConfigError, MoneyError, NotFoundError
+from ..observe import write_json
 from .client import Call, Client
-from .contracts import Market, Stakes, Token, abi_of
+from .contracts import Market, Stakes, Token
+from .event import abi_of
 
-__all__ = ["Deployment", "deploy", "replace_file"]
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` durably: afterwards there is the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+__all__ = ["Deployment", "deploy"]
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +28,7 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def save(self, path: Path) -> None:
         """Write the deployment to `path`."""
-        replace_file(path, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        write_json(path, msgspec.to_builtins(self), mode=0o644)
 
     @classmethod
     def load(cls, path: Path) -> Deployment:

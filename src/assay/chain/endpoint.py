@@ -90,7 +90,7 @@ class Endpoint:
             raise Unreachable(f"HTTP {response.status_code}")
         try:
             return json.loads(response.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             why = f"{self.url} answered HTTP {response.status_code} without JSON: is it an Ethereum RPC?"
             raise ChainUnavailable(why, url=self.url, status=response.status_code) from error
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import render
+from .abi import revert_reason
 from .evm import Call, CallResult, Evm, Header, Invalid
 from .ledger import Ledger, LogFilter, StoredTransaction
 from .miner import Clock, Miner
@@ -202,7 +203,7 @@ class Methods:
         if header is None:
             raise RpcError(-32001, "block not found")
         head = header.number == self._evm.head().number
-        now = self._clock.now(header.timestamp) if head else header.timestamp + 1
+        now = self._clock.now(header.timestamp) if head else header.timestamp
         # fresh randomness: what a caller sees here says nothing about the block to come
         return self._evm.call(call, header.number, now, os.urandom(32))
 
@@ -254,7 +255,11 @@ class Methods:
 
 def _check(result: CallResult) -> None:
     if result.reverted:
-        raise RpcError(3, "execution reverted", render.data(result.output))
+        reason = revert_reason(result.output)
+        words = (
+            "execution reverted" if reason.startswith("0x") or not result.output else f"execution reverted: {reason}"
+        )
+        raise RpcError(3, words, render.data(result.output))
     if result.error:
         raise RpcError(-32000, result.error)
 

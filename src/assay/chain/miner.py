@@ -27,9 +27,9 @@ class Clock:
         self._ledger = ledger
         self.offset = int(str(ledger.setting("time_offset") or 0))
 
-    def now(self, after: int) -> int:
-        """Unix seconds, later than `after`."""
-        return max(int(time.time()) + self.offset, after + 1)
+    def now(self, since: int) -> int:
+        """Unix seconds, not before `since`, should somebody have set the wall clock back."""
+        return max(int(time.time()) + self.offset, since)
 
     def skip(self, seconds: int) -> int:
         """Move the clock ahead; returns the whole offset."""

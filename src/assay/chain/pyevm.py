@@ -1,12 +1,19 @@
-"""py-evm behind the `Evm` protocol, under the rules of Prague with one difference: the base fee is always zero.
+"""py-evm behind the `Evm` protocol, under the rules of Prague with two differences.
 
-A key that was made a second ago has no ether, and a market of play money needs none; so gas is metered and limited
-per block, but free. Every other rule (intrinsic gas, nonces, EIP-155, code size) is the fork's own.
+The base fee is always zero. A key that was made a second ago has no ether, and a market of play money needs none; so
+gas is metered and limited per block, but free.
+
+A block may have the same timestamp as its parent, never an earlier one. Blocks are made the moment there is a
+transaction, many in a second; were each a second later than the one before, a burst of a hundred transactions would
+push chain time minutes ahead, and with it every deadline that somebody is working against.
+
+Every other rule (intrinsic gas, nonces, EIP-155, code size) is the fork's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import rlp
@@ -62,7 +69,7 @@ def _free_header(parent: BlockHeaderAPI | None, **fields: Any) -> BlockHeaderAPI
 
 
 class _FreeVM(PragueVM):
-    """Prague without a gas market: EIP-1559's fee stays at zero instead of following the load."""
+    """Prague without a gas market, and with time that follows the wall clock."""
 
     consensus_class = NoProofConsensus
     create_header_from_parent = staticmethod(_free_header)
@@ -73,6 +80,16 @@ class _FreeVM(PragueVM):
         if header.base_fee_per_gas != 0:
             raise ValidationError("the base fee of this chain is zero")
 
+    @classmethod
+    def validate_header(cls, header: BlockHeaderAPI, parent_header: BlockHeaderAPI) -> None:
+        if parent_header is not None and header.timestamp == parent_header.timestamp:
+            header = header.copy(timestamp=header.timestamp + 1)
+        super().validate_header(header, parent_header)
+
+
+def _chain_class(chain_id: int) -> type[MiningChain]:
+    return MiningChain.configure("AssayChain", vm_configuration=((0, _FreeVM),), chain_id=chain_id)
+
 
 class PyEvm:
     """The chain in `ledger`. Use `PyEvm.create` once, then `PyEvm(ledger)`."""
@@ -80,18 +97,15 @@ class PyEvm:
     def __init__(self, ledger: Ledger) -> None:
         self.chain_id = int(str(ledger.setting("chain_id")))
         self._ledger = ledger
-        self._kind = MiningChain.configure(
-            "AssayChain", vm_configuration=((0, _FreeVM),), chain_id=self.chain_id
-        )
+        self._kind = _chain_class(self.chain_id)
         self.reload()
 
     @classmethod
     def create(cls, ledger: Ledger, chain_id: int, funded: Mapping[bytes, int], timestamp: int) -> PyEvm:
         """Write the genesis block, in which each address in `funded` has that many wei. The caller commits nothing."""
-        kind = MiningChain.configure("AssayChain", vm_configuration=((0, _FreeVM),), chain_id=chain_id)
         header = {"difficulty": 0, "gas_limit": GAS_LIMIT, "timestamp": timestamp, "extra_data": b"assay"}
         state = {a: {"balance": wei, "nonce": 0, "code": b"", "storage": {}} for a, wei in funded.items()}
-        kind.from_genesis(AtomicDB(_Store(ledger)), header, state)
+        _chain_class(chain_id).from_genesis(AtomicDB(_Store(ledger)), header, state)
         ledger.set("chain_id", chain_id)
         ledger.commit()  # the last write: a chain without a genesis block is created again
         return cls(ledger)
@@ -142,7 +156,7 @@ class PyEvm:
             header = self._raw_header(block)
             if header is None:
                 raise Invalid("block not found")
-            found = self._chain.get_vm(self._next_header(header, header.timestamp + 1, b"\0" * 32)).state
+            found = self._chain.get_vm(self._next_header(header, header.timestamp, b"\0" * 32)).state
             if block == self._head.block_number:
                 self._states = {block: found}
         return found
@@ -163,7 +177,7 @@ class PyEvm:
 
     def decode(self, raw: bytes) -> Transaction:
         try:
-            tx = self._parse(raw)
+            tx = _parse(raw)
             tx.validate()
             sender = bytes(tx.sender)
         except Invalid:
@@ -180,14 +194,6 @@ class PyEvm:
         fields = (bytes(tx.to), tx.value, tx.gas, bytes(tx.data), *fees, access, tx.y_parity, tx.r, tx.s)
         return Transaction(keccak(raw), raw, kind, sender, tx.nonce, *fields)
 
-    def _parse(self, raw: bytes) -> SignedTransactionAPI:
-        if not raw or raw[0] not in (1, 2) and raw[0] < 0xC0:
-            raise Invalid("transaction type not supported")
-        tx = _FreeVM.get_transaction_builder().decode(raw)
-        if tx.encode() != raw:
-            raise Invalid("invalid transaction: not in canonical form")
-        return tx
-
     def build(self, transactions: Sequence[Transaction], timestamp: int, randomness: bytes) -> Block:
         base = self._next_header(self._head, timestamp, randomness)
         vm = self._chain.get_vm(base)
@@ -197,7 +203,7 @@ class PyEvm:
             if header.gas_used + transaction.gas > header.gas_limit:
                 left = tuple(transactions[position:])  # in order: a later nonce must not overtake
                 break
-            parsed = self._parse(transaction.raw)
+            parsed = _parse(transaction.raw)
             try:
                 receipt, computation = vm.apply_transaction(header, parsed)
             except ValidationError as error:
@@ -218,7 +224,7 @@ class PyEvm:
         parent = self._raw_header(block)
         if parent is None:
             raise Invalid("block not found")
-        header = self._next_header(parent, max(timestamp, parent.timestamp + 1), randomness)
+        header = self._next_header(parent, max(timestamp, parent.timestamp), randomness)
         vm = self._chain.get_vm(header)  # dropped with everything that the call changes: nothing is persisted
         state = vm.state
         unsigned = vm.create_unsigned_transaction(
@@ -229,6 +235,17 @@ class PyEvm:
         except ValidationError as error:
             raise Invalid(str(error)) from error
         return _result(done, call.gas)
+
+
+@lru_cache(maxsize=512)
+def _parse(raw: bytes) -> SignedTransactionAPI:
+    """A signed transaction as py-evm knows it; it keeps its sender, once that is recovered from the signature."""
+    if not raw or (raw[0] not in (1, 2) and raw[0] < 0xC0):
+        raise Invalid("transaction type not supported")
+    tx = _FreeVM.get_transaction_builder().decode(raw)
+    if tx.encode() != raw:
+        raise Invalid("invalid transaction: not in canonical form")
+    return tx
 
 
 def _result(done: ComputationAPI, gas: int) -> CallResult:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..program.program import Program
-from ..program.types import Port
+from ..program.types import DType, Port
 
 __all__ = ["Executable", "check_inputs"]
 
@@ -53,4 +53,6 @@ def _checked(port: Port, inputs: Mapping[str, Array]) -> Array:
             expected_dtype=port.dtype.value,
             expected_shape=port.shape,
         )
+    if port.dtype is DType.BOOL:  # a byte other than 0 and 1 would be copied by one engine and compared by another
+        array = np.ascontiguousarray(array).view(np.uint8) != 0
     return np.ascontiguousarray(array).reshape(port.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["HARD_FILE_BYTES", "OPSETS", "Limits"]
+__all__ = ["BODY_OPSETS", "HARD_FILE_BYTES", "OPSETS", "Limits"]
 
 HARD_FILE_BYTES = 2**31 - 1
 """Protocol buffers end here, whatever `Limits` says."""
@@ -12,12 +12,15 @@ HARD_FILE_BYTES = 2**31 - 1
 OPSETS = range(17, 29)
 """Versions of the standard ONNX operator set that are understood."""
 
+BODY_OPSETS = range(13, OPSETS.stop)
+"""Versions that the standard's own function bodies may be written in."""
+
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Upper bounds, all inclusive. The defaults fit the training step of a model of about 10^8 parameters."""
 
     file_bytes: int = 256 * 2**20
-    fields: int = 1_500_000
+    fields: int = 800_000
     """Protocol-buffer fields in the file: bounds the memory that its parsed form takes."""
     packed_integers: int = 8 * 2**20
     """Bytes of integers stored as variable-length numbers (each may take eight bytes when parsed)."""

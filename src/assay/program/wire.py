@@ -18,30 +18,33 @@ __all__ = ["scan"]
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 24
 _INTEGER_TYPES = frozenset({3, 4, 5, 13, 14, 17, 18})  # FieldDescriptor.TYPE_*: the variable-length integers
+_STRING_TYPE = 9
+_PACKED, _TEXT = "packed", "text"
 
-Table = dict[int, tuple[str, bool]]
+Table = dict[int, Any]
+"""Field number -> what its length-delimited form holds: the Table of a message, _PACKED integers or _TEXT."""
 
 
 @cache
-def _tables() -> dict[str, Table]:
-    """For each message type: field number -> (type of the nested message or "", whether it packs integers)."""
+def _tables() -> Table:
+    """The table of ModelProto; those of nested messages hang below it."""
     from onnx import ModelProto
 
-    tables: dict[str, Table] = {}
+    tables: dict[str, Table] = {ModelProto.DESCRIPTOR.full_name: {}}
     pending: list[Any] = [ModelProto.DESCRIPTOR]
     while pending:
         descriptor = pending.pop()
-        if descriptor.full_name in tables:
-            continue
-        table = tables[descriptor.full_name] = {}
         for field in descriptor.fields:
-            nested = field.message_type.full_name if field.message_type else ""
-            packs = field.type in _INTEGER_TYPES
-            if nested:
-                pending.append(field.message_type)
-            if nested or packs:
-                table[field.number] = (nested, packs)
-    return tables
+            if field.message_type:
+                if field.message_type.full_name not in tables:
+                    tables[field.message_type.full_name] = {}
+                    pending.append(field.message_type)
+                tables[descriptor.full_name][field.number] = tables[field.message_type.full_name]
+            elif field.type in _INTEGER_TYPES:
+                tables[descriptor.full_name][field.number] = _PACKED
+            elif field.type == _STRING_TYPE:
+                tables[descriptor.full_name][field.number] = _TEXT
+    return tables[ModelProto.DESCRIPTOR.full_name]
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -58,15 +61,22 @@ def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
     raise ProgramRefused("malformed ONNX file: a number is cut short or too long", offset=position)
 
 
+def _check_text(text: bytes, position: int) -> None:
+    # Parsers differ in what they make of other bytes: an exception, or a name that is no string.
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise ProgramRefused("malformed ONNX file: a text is not UTF-8", offset=position) from None
+
+
 def scan(data: bytes, limits: Limits) -> int:
     """Count the fields of `data` as an ONNX ModelProto.
 
-    Raises ProgramRefused when it is not well formed, nests too deeply, or exceeds `limits.fields` or
-    `limits.packed_integers`. Takes about one second per two million fields; tensor data is skipped.
+    Raises ProgramRefused when it is not well formed, has a name that is not UTF-8, nests too deeply, or exceeds
+    `limits.fields` or `limits.packed_integers`. Takes about a second per million fields; tensor data is skipped.
     """
-    tables = _tables()
     stack: list[tuple[int, Table]] = []
-    table, end, position = tables["onnx.ModelProto"], len(data), 0
+    table, end, position = _tables(), len(data), 0
     fields = packed = 0
     while True:
         while position >= end:
@@ -85,17 +95,19 @@ def scan(data: bytes, limits: Limits) -> int:
             length, position = _varint(data, position, end)
             if length > end - position:
                 raise ProgramRefused("malformed ONNX file: a field is longer than what holds it", offset=position)
-            nested, packs = table.get(tag >> 3, ("", False))
-            if nested:
+            holds = table.get(tag >> 3)
+            if isinstance(holds, dict):
                 if len(stack) >= _MAX_DEPTH:
                     raise ProgramRefused("the ONNX file nests too deeply", limit=_MAX_DEPTH)
                 stack.append((end, table))
-                table, end = tables[nested], position + length
+                table, end = holds, position + length
                 continue
-            if packs:
+            if holds is _PACKED:
                 packed += length
                 if packed > limits.packed_integers:
                     raise ProgramRefused("too many integers outside raw_data", limit=limits.packed_integers)
+            elif holds is _TEXT:
+                _check_text(data[position : position + length], position)
             position += length
         elif kind == _VARINT:
             _, position = _varint(data, position, end)

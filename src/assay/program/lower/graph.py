@@ -9,13 +9,13 @@ from onnx import AttributeProto, FunctionProto, NodeProto
 
 from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
-from ..limits import OPSETS
+from ..limits import BODY_OPSETS, OPSETS
 from ..tensors import check_shape
 from . import elementwise, generate, index, normalise, pool, product, reduce, shape
 from .context import Context
 from .evaluate import evaluate
 from .node import LOWERINGS, Node
-from .schema import check_signature, function_body, schema_of
+from .schema import BODIES, check_signature, function_body, schema_of
 from .value import Value
 
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
@@ -50,8 +50,8 @@ class Scope:
         self.values[name] = value
 
 
-def opset_versions(imports: Sequence[object]) -> dict[str, int]:
-    """Domain -> version, from opset_import entries. Refuses standard versions outside OPSETS."""
+def opset_versions(imports: Sequence[object], understood: range = OPSETS) -> dict[str, int]:
+    """Domain -> version, from opset_import entries. Refuses standard versions outside `understood`."""
     versions: dict[str, int] = {}
     for entry in imports:
         domain: str = entry.domain  # type: ignore[attr-defined]
@@ -59,9 +59,9 @@ def opset_versions(imports: Sequence[object]) -> dict[str, int]:
         if domain in versions:
             raise ProgramRefused(f"the operator set {domain or 'ai.onnx'!r} is imported twice")
         versions[domain] = int(entry.version)  # type: ignore[attr-defined]
-    if "" in versions and versions[""] not in OPSETS:
+    if "" in versions and versions[""] not in understood:
         raise UnsupportedOperator(
-            f"ONNX operator set {versions['']}; versions {OPSETS[0]} to {OPSETS[-1]} are understood",
+            f"ONNX operator set {versions['']}; versions {understood[0]} to {understood[-1]} are understood",
             hint="Export the model for one of these versions.",
             version=versions[""],
         )
@@ -124,6 +124,8 @@ def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
             return _call(scope, node, _function(scope, proto, node), node.attributes)
         if not node.version:
             node.refuse("the model does not import the standard operator set")
+        if node.op not in LOWERINGS and node.op not in BODIES and schema_of(node.op, node.version):
+            node.unsupported(f"the operator {node.op} is not covered")
         check_signature(node)
         known = evaluate(scope.context, node)
         if known is not None:
@@ -134,7 +136,7 @@ def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
             return [result] if isinstance(result, Value) else result
         body = function_body(node)
         if body is None:
-            node.unsupported(f"the operator {node.op} is not covered")
+            node.unsupported(f"this form of {node.op} is not covered")
         schema = schema_of(node.op, node.version)
         defaults = {n: a.default_value for n, a in schema.attributes.items() if a.default_value.name}
         return _call(scope, node, body, {**defaults, **node.attributes})
@@ -173,7 +175,7 @@ def _call(scope: Scope, node: Node, function: FunctionProto, given: Mapping[str,
     inner = Scope(
         scope.context,
         scope.functions,
-        opset_versions(function.opset_import),
+        opset_versions(function.opset_import, BODY_OPSETS if node.op in BODIES else OPSETS),
         attributes,
         depth=scope.depth + 1,
         count=scope.count,

@@ -52,7 +52,9 @@ class Node:
     @property
     def label(self) -> str:
         """How error messages call the node."""
-        return f"{self.op} node {self.name!r}" if self.name else f"{self.op} node that computes {self.outputs[0]!r}"
+        if self.name or not self.outputs:
+            return f"{self.op} node {self.name!r}"
+        return f"{self.op} node that computes {self.outputs[0]!r}"
 
     def refuse(self, why: str, **evidence: Any) -> NoReturn:
         """Raise ProgramRefused: the node is malformed."""

@@ -370,11 +370,14 @@ def draw(id: bytes32):
     assert self.tasks[id].seed == empty(bytes32), "market: drawn"
     anchor: uint256 = self.tasks[id].anchor
     assert block.number > anchor, "market: too early"
-    if block.number - anchor > HASHED_BLOCKS:
+    randomness: bytes32 = empty(bytes32)
+    if block.number - anchor <= HASHED_BLOCKS:
+        randomness = blockhash(anchor)
+    if randomness == empty(bytes32):
         self._anchor(id)
         log Reanchored(id=id, anchor=block.number)
         return
-    seed: bytes32 = keccak256(abi_encode(blockhash(anchor), id, self.tasks[id].root))
+    seed: bytes32 = keccak256(abi_encode(randomness, id, self.tasks[id].root))
     audit_seed: bytes32 = keccak256(abi_encode(seed, "intervals"))
     chosen: DynArray[address, MAX_VERIFIERS] = self._lot(id, anchor, keccak256(abi_encode(seed, "verifiers")))
     self.tasks[id].seed = seed
@@ -682,7 +685,7 @@ def _check_terms(terms: Terms):
     """
     assert terms.price < MAX_AMOUNT and terms.fee < MAX_AMOUNT, "market: amount"
     assert terms.steps >= 1 and terms.steps <= MAX_STEPS, "market: steps"
-    assert terms.interval >= 1 and terms.interval <= terms.steps, "market: interval"
+    assert terms.interval >= 1 and terms.interval <= MAX_STEPS, "market: interval"
     intervals: uint256 = self._intervals(terms)
     assert intervals < 2 ** MAX_DEPTH, "market: too many intervals"
     assert terms.verifiers >= 1 and terms.verifiers <= MAX_VERIFIERS, "market: verifiers"

@@ -1,0 +1,313 @@
+"""Anybody does anything at any time: money is neither made nor lost nor trapped.
+
+The machine keeps no model of the rules. It tries moves with arguments that are mostly sensible, lets the contract say no,
+and then checks the books. At the end it waits, pushes every task with `expire` and sends everybody home: whatever
+happened before, both contracts must be empty then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, ClassVar
+
+import boa
+import pytest
+from boa import BoaError
+from contract_world import (
+    OPEN,
+    REFUNDED,
+    SETTLED,
+    SOLVER,
+    SOLVER_MINIMUM,
+    UNBONDING,
+    VERIFIER,
+    VERIFIER_MINIMUM,
+    Life,
+    World,
+)
+from eth_utils.crypto import keccak
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+LIE = (0, 1, b"\x0f" * 32, 1, b"\x5a" * 32)
+PEOPLE = 6
+who = st.integers(0, PEOPLE - 1)
+task = st.integers(0, 3)
+position = st.integers(0, 2)
+role = st.sampled_from([SOLVER, VERIFIER])
+usually = st.sampled_from([True] * 7 + [False])
+"""Mostly the one whose turn it is, sometimes anybody."""
+STATES = ("none", "open", "assigned", "committed", "audited", "settled", "refunded")
+
+
+class Town(RuleBasedStateMachine):
+    """Six people, up to four tasks, two contracts. `ends` counts how tasks ended, over all runs."""
+
+    ends: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rollback = boa.env.anchor()
+        self.rollback.__enter__()
+        self.world = World(members=False)
+        self.people = [self.world.person() for _ in range(PEOPLE)]
+        self.supply = self.world.token.totalSupply()
+        self.lives: list[Life] = []
+        self.books: dict[bytes, Any] = {}
+        self.last_states: dict[bytes, int] = {}
+        self.registry_touched = True
+
+    @initialize()
+    def somebody_is_there(self) -> None:
+        """Otherwise most runs would never see a commitment."""
+        self.world.stakes.register(SOLVER, SOLVER_MINIMUM, "", sender=self.people[1])
+        for one in self.people[2:]:
+            self.world.stakes.register(VERIFIER, VERIFIER_MINIMUM, "", sender=one)
+        self.post(0, 10**6, 10**5, (7, 2, 2, 1), (90, 90, 90, 90))
+
+    def attempt(self, call: Any, *args: Any, sender: Any) -> bool:
+        """Send it, and take no for an answer."""
+        try:
+            call(*args, sender=sender)
+        except BoaError:
+            return False
+        return True
+
+    def life(self, number: int) -> Life | None:
+        """One of the tasks."""
+        return self.lives[number % len(self.lives)] if self.lives else None
+
+    def member(self, life: Life, number: int) -> tuple[int, Any] | None:
+        """Position and address of a drawn verifier."""
+        drawn = life.drawn_verifiers
+        return (number % len(drawn), drawn[number % len(drawn)]) if drawn else None
+
+    @rule(blocks=st.sampled_from([1, 1, 1, 2, 257]), seconds=st.sampled_from([1, 1, 1, 5, 20, 100]))
+    def time_passes(self, blocks: int, seconds: int) -> None:
+        self.world.mine(blocks, seconds)
+
+    @rule(
+        who=who,
+        role=role,
+        move=st.sampled_from(["register", "register", "leave", "withdraw"]),
+        amount=st.sampled_from([0, 1, VERIFIER_MINIMUM, SOLVER_MINIMUM]),
+    )
+    def come_or_go(self, who: int, role: int, move: str, amount: int) -> None:
+        self.registry_touched = True
+        details = (amount, "http://x") if move == "register" else ()
+        self.attempt(getattr(self.world.stakes, move), role, *details, sender=self.people[who])
+
+    @precondition(lambda self: len(self.lives) < 4)
+    @rule(
+        who=st.sampled_from([0, 0, 0, 1, 5]),
+        price=st.integers(0, 10**6),
+        fee=st.integers(0, 10**5),
+        shape=st.sampled_from([(4, 1, 1, 2), (7, 2, 2, 1), (1, 1, 2, 1), (9, 3, 3, 3)]),
+        windows=st.tuples(*[st.sampled_from([30, 60, 90])] * 4),
+    )
+    def post(self, who: int, price: int, fee: int, shape: tuple[int, ...], windows: tuple[int, ...]) -> None:
+        steps, interval, verifiers, audit = shape
+        names = ("open_for", "work_for", "attest_for", "reveal_for")
+        life = self.world.task(
+            len(self.lives) + 1,
+            price=price,
+            fee=fee,
+            steps=steps,
+            interval=interval,
+            verifiers=verifiers,
+            audit_intervals=audit,
+            **dict(zip(names, windows, strict=True)),
+        )
+        sender = self.people[who]
+        life.id = self.world.market.task_id(sender, life.salt)
+        if self.attempt(self.world.market.post, life.salt, life.terms, sender=sender):
+            self.lives.append(life)
+
+    @rule(task=task, who=who)
+    def cancel(self, task: int, who: int) -> None:
+        if (life := self.life(task)) and who > 3:
+            sender = life.info.submitter if who == 4 else self.people[who]
+            self.attempt(self.world.market.cancel, life.id, sender=sender)
+
+    @rule(task=task, honest=usually, who=who)
+    def accept(self, task: int, honest: bool, who: int) -> None:
+        if life := self.life(task):
+            self.attempt(self.world.market.accept, life.id, sender=self.people[1 if honest else who])
+
+    @rule(task=task, honest=usually, who=who)
+    def commit(self, task: int, honest: bool, who: int) -> None:
+        if life := self.life(task):
+            sender = life.info.solver if honest else self.people[who]
+            result = (life.result.root, life.result.final_root) if honest else (b"\x01" * 32, b"\x02" * 32)
+            self.attempt(self.world.market.commit, life.id, *result, b"\x03" * 32, 9, sender=sender)
+
+    @rule(task=task, who=who)
+    def draw(self, task: int, who: int) -> None:
+        if life := self.life(task):
+            self.world.mine()
+            self.attempt(self.world.market.draw, life.id, sender=self.people[who])
+
+    @rule(task=task, position=position, kind=st.sampled_from(["match"] * 5 + ["made up", "mismatch"]))
+    def attest(self, task: int, position: int, kind: str) -> None:
+        if (life := self.life(task)) and (drawn := self.member(life, position)):
+            place, sender = drawn
+            moves = {
+                "match": lambda: life.attested(place),
+                "made up": lambda: self.world.market.attest(life.id, keccak(b"?"), sender=sender),
+                "mismatch": lambda: life.attested_mismatch(place, LIE),
+            }
+            self.attempt(lambda sender: moves[kind](), sender=sender)
+
+    @rule(task=task, position=position, honest=usually)
+    def reveal(self, task: int, position: int, honest: bool) -> None:
+        if (life := self.life(task)) and (drawn := self.member(life, position)):
+            lists = life.result.opening(life.picks(drawn[0]))
+            if not honest:
+                lists[2] = lists[2][::-1]
+            self.attempt(self.world.market.reveal, life.id, drawn[0], *lists, sender=life.info.solver)
+
+    @rule(task=task, position=position)
+    def claim(self, task: int, position: int) -> None:
+        if (life := self.life(task)) and (drawn := self.member(life, position)):
+            self.attempt(self.world.market.claim_mismatch, life.id, *LIE, sender=drawn[1])
+
+    @rule(task=task, who=who, push=st.sampled_from(["settle", "settle", "expire", "close"]))
+    def push(self, task: int, who: int, push: str) -> None:
+        if life := self.life(task):
+            self.attempt(getattr(self.world.market, push), life.id, sender=self.people[who])
+
+    @rule(task=task, moves=st.integers(1, 6))
+    def everybody_does_their_duty(self, task: int, moves: int) -> None:
+        """Some honest moves on; without this hardly any task would get to its end."""
+        if life := self.life(task):
+            for _ in range(moves):
+                self.honest_move(task, life)
+
+    def honest_move(self, task: int, life: Life) -> None:
+        """What should happen next."""
+        match life.state:
+            case 1:
+                self.accept(task, True, 0)
+            case 2:
+                self.commit(task, True, 0)
+            case 3 if not life.drawn_verifiers:
+                self.draw(task, 0)
+            case 3:
+                for place in range(life.terms.verifiers):
+                    self.attest(task, place, "match")
+            case 4:
+                for place in range(life.terms.verifiers):
+                    self.reveal(task, place, True)
+                self.push(task, 0, "settle")
+
+    @rule(task=task)
+    def one_honest_move(self, task: int) -> None:
+        """The same, so that it is tried more often."""
+        self.everybody_does_their_duty(task, 1)
+
+    @rule(who=who, other=who, amount=st.integers(0, 10**9))
+    def money_moves(self, who: int, other: int, amount: int) -> None:
+        self.attempt(self.world.market.withdraw, sender=self.people[who])
+        self.attempt(self.world.token.transfer, self.people[other], amount, sender=self.people[who])
+
+    @invariant()
+    def the_books_are_right(self) -> None:
+        """Read every task once, then check. The registry changes only by calls to itself; reading it is slow."""
+        self.books = {life.id: self.world.market.tasks(life.id) for life in self.lives}
+        self.the_market_holds_what_it_owes()
+        self.states_only_go_forward()
+        if self.registry_touched:
+            self.the_registry_holds_the_stakes()
+            self.the_lists_are_those_who_are_active()
+        self.registry_touched = False
+        self.money_is_neither_made_nor_lost()
+
+    def the_market_holds_what_it_owes(self) -> None:
+        market = self.world.market
+        assert market.task_count() == len(self.lives)
+        escrows = [life.terms.escrow for life in self.lives if OPEN <= self.books[life.id].state < SETTLED]
+        owed = [market.owed(one) for one in self.people]
+        assert self.world.token.balanceOf(market.address) == sum(escrows) + sum(owed)
+
+    def states_only_go_forward(self) -> None:
+        for life in self.lives:
+            before, now = self.last_states.get(life.id, OPEN), self.books[life.id].state
+            assert now == before or (before < SETTLED and now > before)
+            self.last_states[life.id] = now
+
+    def the_registry_holds_the_stakes(self) -> None:
+        stakes = self.world.stakes
+        total = sum(stakes.stake_of(one, role) for one in self.people for role in (SOLVER, VERIFIER))
+        assert self.world.token.balanceOf(stakes.address) == total
+
+    def the_lists_are_those_who_are_active(self) -> None:
+        stakes = self.world.stakes
+        for role in (SOLVER, VERIFIER):
+            listed = [stakes.at(role, i) for i in range(stakes.count(role))]
+            assert sorted(listed) == sorted(one for one in self.people if stakes.is_active(one, role))
+
+    def money_is_neither_made_nor_lost(self) -> None:
+        world = self.world
+        places = [*self.people, world.submitter, world.solver, world.stranger]
+        places += [world.market.address, world.stakes.address]
+        assert world.token.totalSupply() == self.supply == sum(world.token.balanceOf(place) for place in places)
+
+    def teardown(self) -> None:
+        """Wait, push, go home."""
+        try:
+            self.everything_ends()
+        finally:
+            self.rollback.__exit__(None, None, None)
+
+    def everything_ends(self) -> None:
+        market, stakes = self.world.market, self.world.stakes
+        stranger = self.world.stranger
+        self.ends.update(STATES[life.state] for life in self.lives)
+        for _ in range(2):
+            self.world.mine(seconds=10_000)
+            for life in self.lives:
+                if life.state not in (SETTLED, REFUNDED):
+                    market.expire(life.id, sender=stranger)
+        assert all(life.state in (SETTLED, REFUNDED) for life in self.lives)
+        self.ends.update(f"in the end {STATES[life.state]}" for life in self.lives)
+        for one in self.people:
+            if market.owed(one):
+                market.withdraw(sender=one)
+            for role in (SOLVER, VERIFIER):
+                if stakes.is_active(one, role):
+                    stakes.leave(role, sender=one)
+        self.world.mine(seconds=UNBONDING)
+        for one in self.people:
+            for role in (SOLVER, VERIFIER):
+                if stakes.stake_of(one, role):
+                    stakes.withdraw(role, sender=one)
+        assert self.world.token.balanceOf(market.address) == 0
+        assert self.world.token.balanceOf(stakes.address) == 0
+        self.money_is_neither_made_nor_lost()
+
+
+def run(examples: int, steps: int) -> None:
+    """Play the town's life, and print how its tasks ended (with -s)."""
+    Town.ends.clear()
+    rules = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(Town, settings=rules)
+    print("\n", dict(Town.ends))
+
+
+def test_money_is_safe_whatever_happens() -> None:
+    run(examples=12, steps=40)
+
+
+@pytest.mark.slow
+def test_money_is_safe_whatever_happens_for_longer() -> None:
+    run(examples=150, steps=120)

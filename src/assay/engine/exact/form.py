@@ -14,7 +14,20 @@ from typing import NamedTuple
 from assay.program.kernel import Order
 from assay.program.types import DType
 
-__all__ = ["Access", "Affine", "Arg", "Check", "Form", "Immediate", "Iota", "Local", "Statement", "Target", "collapse"]
+__all__ = [
+    "Access",
+    "Affine",
+    "Arg",
+    "Check",
+    "Form",
+    "Immediate",
+    "Iota",
+    "Local",
+    "Statement",
+    "Target",
+    "collapse",
+    "depends",
+]
 
 
 class Affine(NamedTuple):
@@ -153,6 +166,19 @@ class Form:
             elif isinstance(arg, Iota):
                 found.add(arg.coord)
         return found
+
+
+def depends(arg: Arg, dim: int) -> bool:
+    """Whether an argument's value can change along the loop `dim`."""
+    if isinstance(arg, Access):
+        return arg.flat.strides[dim] != 0 or any(_check_depends(c, dim) for c in arg.checks)
+    if isinstance(arg, Iota):
+        return arg.coord.strides[dim] != 0 or (arg.via is not None and depends(arg.via, dim))
+    return isinstance(arg, Local)
+
+
+def _check_depends(check: Check, dim: int) -> bool:
+    return check.coord.strides[dim] != 0 or (check.via is not None and depends(check.via, dim))
 
 
 def _rewrite_arg(arg: Arg, keep: list[int]) -> Arg:

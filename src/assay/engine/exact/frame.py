@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import llvmlite.ir as ir
 
 from assay.program.types import DType
 
 from .code import F32, I1, I32, I64, Code, integer
-from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Local
+from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Local, depends
 from .storage import memory_type, pack, unpack
 
 __all__ = ["Frame", "loop"]
@@ -67,6 +67,7 @@ class Frame:
     partial: dict[Affine, ir.Value]
     lane_dim: int = -1
     active: ir.Value | None = None
+    known: Mapping[Arg, tuple[ir.Value, ir.Value | None]] = field(default_factory=dict)
 
     @classmethod
     def outermost(cls, form: Form, builder: ir.IRBuilder, buffers: Sequence[ir.Value]) -> Frame:
@@ -86,6 +87,13 @@ class Frame:
             partial[affine] = b.add(code.lanes(value) if wide else value, step)
         regular = width > 1 and not isinstance(index.type, ir.VectorType)
         return replace(self, code=code, partial=partial, lane_dim=dim if regular else self.lane_dim)
+
+    def hoist(self, dim: int) -> Frame:
+        """The same place, with the reads made here that no loop from `dim` on can change."""
+        inner = range(dim, len(self.form.extents))
+        args = [a for s in self.form.statements for a in s.args if isinstance(a, Access)]
+        fixed = {a: self._load(a) for a in args if not any(depends(a, d) for d in inner)}
+        return replace(self, known={**self.known, **fixed})
 
     def only(self, active: ir.Value) -> Frame:
         """The same place with some lanes masked off."""
@@ -114,8 +122,8 @@ class Frame:
             return self._bits(arg.dtype, arg.bits), None if arg.inside else self.code.constant(I1, 0)
         if isinstance(arg, Iota):
             return self._sum(arg.coord, arg.via), None
-        if self.code.width > 1 and not self.varies(arg):
-            value, inside = self.scalar()._load(arg)
+        if arg in self.known or (self.code.width > 1 and not self.varies(arg)):
+            value, inside = self.known.get(arg) or self.scalar()._load(arg)
             return self.code.splat(value), None if inside is None else self.code.splat(inside)
         return self._load(arg)
 

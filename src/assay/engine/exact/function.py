@@ -11,7 +11,7 @@ from .code import I64, PTR, VOID, integer
 from .form import Form
 from .frame import Frame
 from .native import Machine
-from .nest import nest, units
+from .nest import GRAIN, nest, units
 from .product import match
 from .scatter import scatter
 
@@ -58,7 +58,7 @@ def _emit(outer: Frame, low: ir.Value, high: ir.Value, scratch: ir.Value, target
         return Work(prod(product.grid), 1, form.points, 4 * sum(product.scratch))
     if prod(form.domain):
         nest(form, outer, low, high, target.vector)
-    return Work(units(form)[1], 64 if len(form.domain) == 1 else 1, form.points)
+    return Work(units(form)[1], GRAIN if len(form.domain) == 1 else 1, form.points)
 
 
 def _entry(module: ir.Module, name: str, body: ir.Function, slots: int) -> None:

@@ -16,11 +16,14 @@ from .frame import Frame, loop
 from .scalar import apply
 from .storage import memory_type, pack, unpack
 
-__all__ = ["evaluate", "loops", "nest", "units"]
+__all__ = ["GRAIN", "evaluate", "loops", "nest", "units"]
 
 LANES = 16
 UNITS = 64
 """Enough units for any number of threads to share the work evenly."""
+
+GRAIN = 64
+"""Elements of a one-dimensional domain are shared out in multiples of this, the widest vector."""
 
 Values = list[ir.Value]
 Point = Callable[[Frame], None]
@@ -54,14 +57,18 @@ def _run(point: Point, frame: Frame) -> tuple[()]:
 
 
 def _widths(form: Form, vector: int) -> list[int]:
-    """The numbers of lanes to try along the last loop of the domain, from wide to narrow."""
+    """The numbers of lanes that cover the last loop of the domain, from wide to narrow."""
     if not form.domain or form.order is Order.LANES:
         return [1]
-    last = form.domain[-1]
-    wide = 4 * vector if form.order is Order.CHAIN else vector
-    while wide > last:
-        wide //= 2
-    return [wide, *([vector] if 1 < vector < wide else []), *([1] if wide > 1 else [])]
+    wide, left, widths = 4 * vector if form.order is Order.CHAIN else vector, form.domain[-1], []
+    if len(form.domain) == 1 and left > GRAIN:  # a thread's part starts and, but for the last one, ends at a grain
+        left = wide + left % wide
+    while wide:
+        if left >= wide:
+            widths.append(wide)
+            left %= wide
+        wide = wide // 4 if wide > vector else wide // 2
+    return widths
 
 
 def _unit(form: Form, outer: Frame, unit: ir.Value, widths: list[int], point: Point) -> tuple[()]:
@@ -93,7 +100,7 @@ def loops(form: Form, frame: Frame, dim: int, widths: list[int], point: Point) -
 
 def _lanes(frame: Frame, dim: int, low: ir.Value, high: ir.Value, widths: list[int], point: Point) -> None:
     """for index in [low, high): in steps of the widest width while they fit, then of the next."""
-    b, start = frame.code.builder, low
+    b, start, frame = frame.code.builder, low, frame.hoist(dim)
     for width in widths:
         stop = high
         if width > 1:

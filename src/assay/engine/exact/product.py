@@ -16,7 +16,7 @@ from assay.program.kernel import Order
 from assay.program.types import DType
 
 from .code import F32, I1, integer
-from .form import Access, Arg, Form, Iota
+from .form import Access, Form, depends
 from .frame import Frame, loop
 from .native import Machine
 from .packing import Walk, copy
@@ -325,15 +325,6 @@ def _round(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def _depends(arg: Arg, dim: int) -> bool:
-    """Whether an argument's value can change along the loop `dim`."""
-    if isinstance(arg, Access):
-        return arg.flat.strides[dim] != 0 or any(
-            c.coord.strides[dim] != 0 or (c.via is not None and _depends(c.via, dim)) for c in arg.checks
-        )
-    return isinstance(arg, Iota)
-
-
 def match(form: Form, target: Machine) -> Product | None:
     """`form` as a product, or None where the generic nest is as good."""
     statement = form.statements[0]
@@ -345,13 +336,13 @@ def match(form: Form, target: Machine) -> Product | None:
     if not (a.dtype.is_float and b.dtype.is_float and statement.dtype.is_float):
         return None
     last = len(form.domain) - 1
-    if _depends(a, last) == _depends(b, last):
+    if depends(a, last) == depends(b, last):
         return None
-    rows, columns = (b, a) if _depends(a, last) else (a, b)
+    rows, columns = (b, a) if depends(a, last) else (a, b)
     first = last
-    while first and _depends(columns, first - 1) and not _depends(rows, first - 1):
+    while first and depends(columns, first - 1) and not depends(rows, first - 1):
         first -= 1
-    alone = [d for d in range(first) if _depends(rows, d) and not _depends(columns, d)]
+    alone = [d for d in range(first) if depends(rows, d) and not depends(columns, d)]
     row_dim = max(alone, key=lambda d: form.extents[d], default=-1)
     column_dims = tuple(range(first, last + 1))
     outer = tuple(d for d in range(first) if d != row_dim)

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ..errors import AssayError
-from ..program.kernel import Kernel, Order
+from ..program.kernel import Axis, Const, Coordinate, Kernel, Order
 from ..program.program import Program
 from ..program.types import DType
 from . import check_inputs
@@ -80,14 +80,25 @@ def _operands(kernel: Kernel, block: Block, tensors: Mapping[str, Array]) -> tup
     return values, insides
 
 
+def _arguments(kernel: Kernel) -> list[int]:
+    """Positions of the operands that the operation takes: those that serve no axis as an index."""
+    axes: list[Axis] = list(kernel.scatter.axes) if kernel.scatter else []
+    for operand in kernel.operands:
+        if not isinstance(operand, Const):
+            axes += [operand.axis] if isinstance(operand, Coordinate) else operand.axes
+    used = {axis.indirect for axis in axes}
+    return [n for n in range(len(kernel.operands)) if n not in used]
+
+
 def _element(kernel: Kernel, block: Block, tensors: Mapping[str, Array]) -> Array:
     """op(x_0, x_1, ...)."""
     values, insides = _operands(kernel, block, tensors)
+    taken = _arguments(kernel)
     if kernel.op != "first":
-        return apply(kernel.op, values, kernel.dtype)
-    result = values[-1]
-    for value, inside in zip(values[-2::-1], insides[-2::-1], strict=True):
-        result = np.where(inside, value, result)
+        return apply(kernel.op, [values[n] for n in taken], kernel.dtype)
+    result = values[taken[-1]]
+    for n in taken[-2::-1]:
+        result = np.where(insides[n], values[n], result)
     return widen(result)
 
 
@@ -100,7 +111,7 @@ def _fold(kernel: Kernel, block: Block, tensors: Mapping[str, Array]) -> Array:
     for start in range(0, count, step):
         terms = block.with_terms(start, min(count, start + step), kernel.fold)
         values, _ = _operands(kernel, terms, tensors)
-        _accumulate(kernel, values, acc, min(count, start + step) - start)
+        _accumulate(kernel, [values[n] for n in _arguments(kernel)], acc, min(count, start + step) - start)
     while lanes > 1:
         lanes //= 2
         acc = apply(kernel.op, [acc[lanes:], acc[:lanes]], kernel.dtype)
@@ -130,13 +141,14 @@ def _accumulate(kernel: Kernel, values: list[Array], acc: Array, count: int) -> 
 
 
 def _scatter(kernel: Kernel, tensors: Mapping[str, Array]) -> Array:
-    """output[target(i)] = op(x_last, output[target(i)]) for i in row-major order of the domain."""
+    """output[target(i)] = op(x, output[target(i)]) for i in row-major order of the domain."""
     assert kernel.scatter is not None
     output = tensors[kernel.scatter.base].reshape(-1).copy()
     for block in blocks(kernel.domain, POINTS):
         values, _ = _operands(kernel, block, tensors)
+        (argument,) = (values[n] for n in _arguments(kernel))
         located = locate(kernel.scatter.axes, kernel.scatter.view, block, values)
-        target, inside, value = (np.broadcast_to(x, block.shape).reshape(-1) for x in (*located, values[-1]))
+        target, inside, value = (np.broadcast_to(x, block.shape).reshape(-1) for x in (*located, argument))
         target, value = target[inside], value[inside]
         for chosen in _distinct(target):
             x, t = value[chosen], target[chosen]

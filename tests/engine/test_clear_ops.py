@@ -153,6 +153,7 @@ def test_bools() -> None:
             assert result("or", x, BOOL) == result("max", x, BOOL) == a | b
             assert result("xor", x, BOOL) == a ^ b
             assert result("eq", x, BOOL) == (a == b)
+            assert result("ne", x, BOOL) == (a != b)
         assert result("not", [(BOOL, a)], BOOL) == 1 - a
         assert result("select", [(BOOL, a), (F32, ONE), (F32, MNAN)], F32) == (ONE if a else NAN)
         assert result("select", [(BOOL, a), (U64, 2**63), (U64, 1)], U64) == (2**63 if a else 1)

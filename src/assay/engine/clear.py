@@ -146,9 +146,8 @@ def _scatter(kernel: Kernel, tensors: Mapping[str, Array]) -> Array:
     output = tensors[kernel.scatter.base].reshape(-1).copy()
     for block in blocks(kernel.domain, POINTS):
         values, _ = _operands(kernel, block, tensors)
-        (argument,) = (values[n] for n in _arguments(kernel))
         located = locate(kernel.scatter.axes, kernel.scatter.view, block, values)
-        target, inside, value = (np.broadcast_to(x, block.shape).reshape(-1) for x in (*located, argument))
+        target, inside, value = (np.broadcast_to(x, block.shape).reshape(-1) for x in (*located, values[-1]))
         target, value = target[inside], value[inside]
         for chosen in _distinct(target):
             x, t = value[chosen], target[chosen]

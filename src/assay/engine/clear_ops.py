@@ -102,6 +102,7 @@ ANY: dict[str, Callable[..., Array]] = {
     "min": _min,
     "max": _max,
     "eq": np.equal,
+    "ne": np.not_equal,
     "select": np.where,
     "copy": lambda a: a,
 }
@@ -110,7 +111,6 @@ ORDER: dict[str, Callable[..., Array]] = {
     "le": np.less_equal,
     "gt": np.greater,
     "ge": np.greater_equal,
-    "ne": np.not_equal,
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,

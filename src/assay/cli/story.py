@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.market import Package, Quote
     from assay.roles.devnet import Devnet
     from assay.roles.submitter import Submitter
+    from assay.words import Receipt
 
 __all__ = ["demo"]
 
@@ -50,16 +51,16 @@ def demo(
     try:
         with console.status("starting chain, depot, 2 solvers and 2 verifiers"):
             devnet.up()
-        result = _story(devnet, threads)
+        receipt, result = _story(devnet, threads)
     finally:
         devnet.down()
     result["seconds"] = round(time.monotonic() - started, 1)
-    _render(result)
+    _render(receipt, result)
     if as_json:
         emit(result)
 
 
-def _story(devnet: Devnet, threads: int) -> dict[str, Any]:
+def _story(devnet: Devnet, threads: int) -> tuple[Receipt, dict[str, Any]]:
     from assay.market import quote, read_task
     from assay.roles.session import Session
     from assay.roles.settings import RoleSettings
@@ -79,7 +80,8 @@ def _story(devnet: Devnet, threads: int) -> dict[str, Any]:
             devnet.tend()
             view.show(snapshot)
     submitter.collect()
-    return _result(submitter, package, price, task, devnet.folder / "result")
+    receipt = submitter.receipt(task)
+    return receipt, _result(submitter, package, price, receipt, devnet.folder / "result")
 
 
 def _terms() -> Any:
@@ -89,13 +91,13 @@ def _terms() -> Any:
     return Windows(open_for=600, work_for=600, attest_for=300, reveal_for=25)
 
 
-def _result(submitter: Submitter, package: Package, price: Quote, task: str, folder: Path) -> dict[str, Any]:
+def _result(submitter: Submitter, package: Package, price: Quote, receipt: Receipt, folder: Path) -> dict[str, Any]:
     import msgspec
 
     from assay.proof import decode_state
     from assay.roles.judge import accuracy, first_and_last_loss
 
-    receipt = submitter.receipt(task)
+    task = receipt.task
     cheater = receipt.caught[0].who if receipt.caught else receipt.solver
     result: dict[str, Any] = {
         "outcome": receipt.outcome,
@@ -108,7 +110,7 @@ def _result(submitter: Submitter, package: Package, price: Quote, task: str, fol
         "refunded": receipt.refunded,
         "payments": receipt.payments,
         "reason": receipt.reason,
-        "caught": [msgspec.to_builtins(each) for each in receipt.caught],
+        "caught": msgspec.to_builtins(receipt.caught[0]) if receipt.caught else None,
         "quote": msgspec.to_builtins(price),
     }
     if receipt.outcome == "settled":
@@ -120,31 +122,12 @@ def _result(submitter: Submitter, package: Package, price: Quote, task: str, fol
     return result
 
 
-def _render(result: dict[str, Any]) -> None:
-    from rich.table import Table
+def _render(receipt: Receipt, result: dict[str, Any]) -> None:
+    from .receipts import show_receipt
 
-    from assay.words.units import amount
-
-    table = Table(title="Receipt", show_header=False, title_justify="left")
-    settled = result["outcome"] == "settled"
-    rows = {
-        "outcome": f"[{'green' if settled else 'yellow'}]{result['outcome']}[/]: {result['reason']}",
-        "task": result["task"],
-        "final state": result["state_root"],
-        "escrow": amount(result["escrow"]),
-        "refunded": amount(result["refunded"]),
-    }
-    rows |= {f"paid to {who[:10]}…": amount(value) for who, value in result["payments"].items()}
-    for caught in result["caught"]:
-        rows["caught"] = (
-            f"{caught['role']} {caught['who'][:10]}… by {caught['by'][:18]} at step {caught['step']}: {caught['reason']}"
-        )
-    if settled:
-        rows["loss"] = f"{result['loss_first']:.4f} → {result['loss_last']:.4f}"
-        if result["accuracy"] is not None:
-            rows["accuracy"] = f"{result['accuracy']:.2%} on held-out rows"
-        rows |= {"model": result["model"], "proof": f"{result['proof']}   (check it: assay replay {result['proof']})"}
-    rows["time"] = f"{result['seconds']} s"
-    for name, value in rows.items():
-        table.add_row(name, str(value))
-    console.print(table)
+    more = {}
+    if receipt.outcome == "settled":
+        more["loss"] = f"{result['loss_first']:.4f} → {result['loss_last']:.4f}"
+        more["accuracy"] = f"{result['accuracy']:.2%} on held-out rows"
+        more |= {"model": result["model"], "proof": f"{result['proof']}\ncheck it with: assay replay {result['proof']}"}
+    show_receipt(receipt, more | {"time": f"{result['seconds']} s"})

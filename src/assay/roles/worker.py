@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from typing import ClassVar
 
 from assay import chain
@@ -17,6 +18,9 @@ from .settings import RoleSettings
 from .watchlist import Watchlist
 
 __all__ = ["Role"]
+
+ATTEMPTS = 3
+"""How often a role tries again after an unexpected error in one task."""
 
 PATIENCE = 5.0
 """Seconds before a role does a push that another role should have done."""
@@ -33,6 +37,7 @@ class Role(ABC):
         self.log = session.log
         reader = EventReader(session.client, session.network.contracts, session.settings.folder / "cursor.json")
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
+        self._failures: Counter[str] = Counter()
         self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
 
     @classmethod
@@ -87,6 +92,12 @@ class Role(ABC):
         except AssayError as error:
             self.log.warning("refused", task=task_id, code=error.code, message=error.message)
             self.watchlist.drop(task_id)
+        except Exception:
+            # A bug that one task brings to light must not stop the work on others, nor be tried for ever.
+            self._failures[task_id] += 1
+            self.log.exception("failed", task=task_id, times=self._failures[task_id])
+            if self._failures[task_id] >= ATTEMPTS:
+                self.watchlist.drop(task_id)
 
     def finished(self, task: Task) -> None:
         """Collect what a finished task left to this role."""

@@ -21,8 +21,8 @@ MISMATCH_REASONS = {
 
 def first_step(record: TaskRecord, position: int) -> int:
     """The first step that the verifier at `position` had to replay: where a lazy one is known to have done nothing."""
-    audit = record.task.audit
-    drawn = audit_intervals(bytes.fromhex(record.audit_seed), position, audit.intervals, record.task.intervals)
+    task = record.task
+    drawn = audit_intervals(bytes.fromhex(record.audit_seed), position, task.audit, task.intervals)
     return min(drawn) * record.terms.interval
 
 

@@ -86,24 +86,26 @@ def audit(
     `trajectory` fetches and checks the trajectory, `source` gives a checkpoint's bytes; a BlobMissing from either is a
     finding (data withheld), since the solver has to keep what it committed to.
     """
-    digests: list[bytes] = []
+    digests: dict[int, bytes] = {}
+    # In order of steps, not as drawn, so that what is reported is the earliest difference that this verifier can see.
+    ordered = sorted(set(intervals))
     try:
         listed = trajectory()
-        for done, k in enumerate(intervals):
+        for k in ordered:
             finding = replay_interval(runner, source, listed, k)
             if not finding.matched:
                 return _mismatch(task, verifier, intervals, finding)
-            digests.append(finding.digest)
+            digests[k] = finding.digest
             if on_interval is not None:
-                on_interval(done + 1, len(intervals))
+                on_interval(len(digests), len(ordered))
     except MismatchError as broken:
         step = max(0, int(broken.evidence.get("step", 0)))
         reason = INITIAL_DIFFERS if broken.evidence.get("rule") == "initial_state" else MALFORMED
         return _sealed(task, verifier, intervals, 0, min(step, runner.spec.steps), NO_ROOT, reason)
     except BlobMissing:
-        k = intervals[len(digests)]
+        k = ordered[len(digests)]
         return _sealed(task, verifier, intervals, k, runner.spec.bounds(k)[0], NO_ROOT, WITHHELD)
-    return Sealed(task, verifier, match_commitment(task, verifier, digests), tuple(intervals))
+    return Sealed(task, verifier, match_commitment(task, verifier, [digests[k] for k in intervals]), tuple(intervals))
 
 
 def _mismatch(task: str, verifier: str, intervals: Sequence[int], finding: Finding) -> Sealed:

@@ -3,8 +3,9 @@
 from .client import BlockRef, Call, Client, RawLog, TransactionReceipt
 from .contracts import ZERO_ADDRESS, Market, Member, Opening, Role, Stakes, TaskRecord, Terms, Token
 from .deployment import Deployment, deploy
-from .events import Event, EventReader, Rewind, events
+from .event import Event
 from .keys import Key, create, passphrase, unlock
+from .reader import EventReader, Rewind, events
 
 __all__ = [
     "ZERO_ADDRESS",

@@ -40,8 +40,11 @@ def _to_wire(parameter: Parameter, value: Any) -> Any:
         if set(value) != {part["name"] for part in parameter["components"]}:
             raise UsageError(f"{parameter['name']} needs the fields {[p['name'] for p in parameter['components']]}")
         return tuple(_to_wire(part, value[part["name"]]) for part in parameter["components"])
-    if kind == "bytes32" and isinstance(value, str):
-        return bytes.fromhex(value.removeprefix("0x"))
+    if kind == "bytes32":
+        word = bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else value
+        if len(word) != 32:  # eth-abi would fill it up
+            raise ValueError(f"{parameter['name']} must be 64 hex digits, not {value!r}")
+        return word
     return value
 
 

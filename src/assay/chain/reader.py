@@ -58,7 +58,7 @@ _END = 2**31
 
 
 def events(client: Client, deployment: Deployment, task: str) -> list[Event]:
-    """All events of one task (64 hex digits), in order; what a receipt is made of."""
+    """All market events of one task (64 hex digits), in order; what its receipt is made of."""
     return Market(client, deployment.market).events(task, deployment.block)
 
 

@@ -53,6 +53,15 @@ def test_rows_follow_the_definition_across_epochs() -> None:
     assert (np.concatenate([rows(1, s, 30, 7) for s in range(3)]) < 7).all()  # a batch of several epochs
 
 
+def test_rows_of_a_large_dataset_are_computed_in_parts() -> None:
+    total, key = 150_001, sampler_key(5, 1)
+    for first in (0, 65_530, 131_065, 149_990):  # the last one runs into the next epoch
+        step, size = (total + first) // 20, 20
+        for j, row in enumerate(rows(5, step, size, total)):
+            epoch, within = divmod(step * size + j, total)
+            assert row == permute(within, total, key if epoch == 1 else sampler_key(5, epoch))
+
+
 def test_rows_are_spread_evenly() -> None:
     """First position of many epochs: chi-square over 16 cells stays below its 1e-6 quantile (66.0 at 15 d.o.f.)."""
     first = [permute(0, 1000, sampler_key(3, epoch)) for epoch in range(4000)]

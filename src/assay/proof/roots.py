@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 from assay.errors import UsageError
 from assay.program.encoding import NUMERICS, kernel_bytes
 from assay.program.program import Program
+from assay.program.types import DType
 from assay.words.canonical import canonical
 
 from . import merkle
@@ -21,18 +23,20 @@ __all__ = ["dataset_root", "header_leaf", "program_leaves", "program_root", "row
 BLOCK_BYTES = 4 << 20
 
 
-def _type_bytes(name: str, array: Array, dims: tuple[int, ...]) -> bytes:
+@lru_cache(1 << 14)
+def _type_bytes(name: str, dtype: DType, dims: tuple[int, ...]) -> bytes:
     """len(name) 2 BE || name || len(dtype) 1 || dtype || ndim 1 || dims 8 BE each."""
-    text, dtype = name.encode(), dtype_of(name, array).value.encode()
+    text, kind = name.encode(), dtype.value.encode()
     if len(text) > 0xFFFF or len(dims) > 0xFF:
         raise UsageError("a tensor's name has at most 65,535 bytes and its shape at most 255 axes", tensor=name[:100])
     sizes = b"".join(n.to_bytes(8, "big") for n in dims)
-    return b"".join((len(text).to_bytes(2, "big"), text, bytes([len(dtype)]), dtype, bytes([len(dims)]), sizes))
+    return b"".join((len(text).to_bytes(2, "big"), text, bytes([len(kind)]), kind, bytes([len(dims)]), sizes))
 
 
 def tensor_root(name: str, array: Array) -> bytes:
     """sha256(02 || type bytes || Merkle root of the tensor's KiB chunks): binds name, element type, shape and bits."""
-    return sha256(b"".join((b"\x02", _type_bytes(name, array, array.shape), merkle.bytes_root(raw(array))))).digest()
+    types = _type_bytes(name, dtype_of(name, array), array.shape)
+    return sha256(b"".join((b"\x02", types, merkle.bytes_root(raw(array))))).digest()
 
 
 def state_root(state: Mapping[str, Array]) -> bytes:
@@ -90,6 +94,7 @@ def dataset_root(columns: Mapping[str, Array]) -> bytes:
     if len(lengths) != 1 or () in lengths:
         raise UsageError("a dataset has one or more columns with one common number of rows", lengths=sorted(lengths))
     rows = lengths.pop()[0].to_bytes(8, "big")
-    types = b"".join(_type_bytes(name, columns[name], columns[name].shape[1:]) for name in by_name(columns))
+    ordered = [(name, columns[name]) for name in by_name(columns)]
+    types = b"".join(_type_bytes(name, dtype_of(name, column), column.shape[1:]) for name, column in ordered)
     count = len(columns).to_bytes(4, "big")
     return sha256(b"".join((b"\x09", rows, count, types, merkle.root(row_leaves(columns))))).digest()

@@ -63,6 +63,7 @@ class Runner:
         self.ports = program.state
         self._inputs = {port.name for port in program.inputs}
         self._outputs = {port.name: port for port, _ in program.outputs}
+        self._output_types = {name: (port.dtype.numpy, port.shape) for name, port in self._outputs.items()}
         if reason := _misfit(program, spec, dataset):
             raise RefusedError(f"the task's parts do not fit: {reason}", program=spec.program_root)
 
@@ -79,8 +80,8 @@ class Runner:
         if "seed" in self._inputs:
             inputs["seed"] = np.array(self.spec.seed, np.uint64)
         outputs = self.executable.run(inputs)
-        if reason := unfit(outputs, self._outputs):
-            raise AssayError(f"the engine broke its contract: {reason}", step=step)
+        if {name: (array.dtype, array.shape) for name, array in outputs.items()} != self._output_types:
+            raise AssayError(f"the engine broke its contract: {unfit(outputs, self._outputs)}", step=step)
         return _strip(outputs, NEXT), _strip(outputs, METRIC)
 
     def interval(self, state: Mapping[str, Array], start: int, stop: int, on_step: OnStep | None = None) -> Segment:

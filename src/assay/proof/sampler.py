@@ -7,6 +7,7 @@ so that a contract computes it too.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["audit_intervals", "batches_root", "interval_root", "permute", "permu
 ROUNDS = 8
 MASK32 = 0xFFFFFFFF
 BLOCK_ROWS = 1 << 16
+TABLE_RATIO = 8
 
 
 def _check(n: int, key: bytes) -> None:
@@ -59,25 +61,35 @@ def permute_many(x: NDArray[np.uint64], n: int, key: bytes) -> NDArray[np.uint64
     if n == 1:
         return np.zeros_like(x)
     half = max(1, ((n - 1).bit_length() + 1) // 2)
-    keys = np.frombuffer(key, ">u4").astype(np.uint64)
-    out = _network(x, half, keys)
-    while (walking := out >= np.uint64(n)).any():
-        out[walking] = _network(out[walking], half, keys)
+    keys = np.frombuffer(key, ">u4").astype(np.uint32)
+    # Walking a cycle takes many short passes; where the whole network fits into a table, each is one look-up.
+    domain = 1 << 2 * half
+    table = _network(np.arange(domain, dtype=np.uint64), half, keys) if domain <= TABLE_RATIO * len(x) else None
+
+    def once(y: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        return _network(y, half, keys) if table is None else table[y]
+
+    out = once(x)
+    while len(walking := np.flatnonzero(out >= n)):
+        out[walking] = once(out[walking])
     return out
 
 
-def _network(x: NDArray[np.uint64], half: int, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    word, mask, shift = np.uint64(MASK32), np.uint64((1 << half) - 1), np.uint64(half)
-    left, right = x >> shift, x & mask
+def _network(x: NDArray[np.uint64], half: int, keys: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """One pass over 2·half <= 64 bits. Both halves fit 32 bits, so the arithmetic of uint32 is the round function's."""
+    mask, shift = np.uint32((1 << half) - 1), np.uint64(half)
+    left, right = (x >> shift).astype(np.uint32), x.astype(np.uint32) & mask
     for key in keys:
-        t = (right + key) & word
-        t ^= t >> np.uint64(16)
-        t = t * np.uint64(0x85EBCA6B) & word
-        t ^= t >> np.uint64(13)
-        t = t * np.uint64(0xC2B2AE35) & word
-        t ^= t >> np.uint64(16)
-        left, right = right, left ^ (t & mask)
-    return left << shift | right
+        t = right + key
+        t ^= t >> np.uint32(16)
+        t *= np.uint32(0x85EBCA6B)
+        t ^= t >> np.uint32(13)
+        t *= np.uint32(0xC2B2AE35)
+        t ^= t >> np.uint32(16)
+        t &= mask
+        t ^= left
+        left, right = right, t
+    return left.astype(np.uint64) << shift | right
 
 
 def sampler_key(seed: int, epoch: int) -> bytes:
@@ -85,14 +97,25 @@ def sampler_key(seed: int, epoch: int) -> bytes:
     return sha256(b"\x0a" + seed.to_bytes(8, "big") + epoch.to_bytes(8, "big")).digest()
 
 
+@lru_cache(8)
+def _block(seed: int, block: int, epoch: int, total: int) -> NDArray[np.int64]:
+    """Part `block` of an epoch: computing a step's rows alone would cost more than a small step itself."""
+    start, stop = block * BLOCK_ROWS, min(total, (block + 1) * BLOCK_ROWS)
+    found = permute_many(np.arange(start, stop, dtype=np.uint64), total, sampler_key(seed, epoch)).astype(np.int64)
+    found.flags.writeable = False
+    return found
+
+
 def _positions(seed: int, first: int, last: int, total: int) -> NDArray[np.int64]:
     """The rows at positions first..last-1 of the endless stream; each epoch of `total` positions is a permutation."""
     pieces = []
-    for epoch in range(first // total, (last - 1) // total + 1):
-        start, stop = max(first, epoch * total), min(last, (epoch + 1) * total)
-        within = np.arange(start - epoch * total, stop - epoch * total, dtype=np.uint64)
-        pieces.append(permute_many(within, total, sampler_key(seed, epoch)))
-    return np.concatenate(pieces).astype(np.int64)
+    while first < last:
+        epoch, within = divmod(first, total)
+        block, offset = divmod(within, BLOCK_ROWS)
+        piece = _block(seed, block, epoch, total)[offset : offset + last - first]
+        pieces.append(piece)
+        first += len(piece)
+    return np.concatenate(pieces)
 
 
 def rows(seed: int, step: int, batch_size: int, total: int) -> NDArray[np.int64]:

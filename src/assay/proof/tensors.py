@@ -18,8 +18,14 @@ State = dict[str, Array]
 """The named tensors that a program carries from step to step."""
 
 
+_KNOWN = {dtype.numpy: dtype for dtype in DType}
+
+
 def dtype_of(name: str, array: Array) -> DType:
     """The element type of `array`. Raises UsageError for one that exact-1 does not have (float64, complex, object)."""
+    known = _KNOWN.get(array.dtype)
+    if known is not None:
+        return known
     try:
         return DType.of(array)
     except ValueError:

@@ -156,12 +156,9 @@ class Store:
         """Give a finished file its name. Of several writers of one blob the last wins, with the same bytes."""
         place = self._place(blob.sha256)
         written.chmod(0o644)
-        if not place.parent.is_dir():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _sync(place.parent.parent)
-            _sync(self.root)
+        place.parent.mkdir(parents=True, exist_ok=True)
         written.replace(place)
-        _sync(place.parent)
+        _sync(place.parent)  # on a journalling file system this commits the new folders above it as well
 
 
 def _pieces(data: Data | Iterable[Data] | Path) -> Iterator[Data]:

@@ -7,8 +7,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,9 @@ __all__ = ["Devnet", "Member", "members"]
 
 CHAIN, DEPOT = "chain", "depot"
 START_TIMEOUT = 40.0
+TEND_EVERY = 0.2
+STARTS = 20
+"""How often a member is started before it is left alone: one that always ends at once can't be helped by a restart."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class Devnet:
         self.folder = folder.resolve()
         self._attached = attached
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts: Counter[str] = Counter()
+        self._wanted: set[str] = set()
+        self._tender: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
 
     @property
     def network_file(self) -> Path:
@@ -89,27 +99,40 @@ class Devnet:
         return f"http://127.0.0.1:{self.port(name)}"
 
     def up(self) -> Network:
-        """Start whatever does not run, and return when chain and depot answer and the contracts are deployed."""
+        """Start whatever does not run, and return when chain and depot answer and the contracts are deployed.
+
+        From here on a member that ends is started again, until `down` or the end of this process.
+        """
         from .founding import found_network
 
         with _starting(self.folder):
-            self._start(self.member(CHAIN))
-            self._start(self.member(DEPOT))
+            self._tend({CHAIN, DEPOT})
             network = found_network(self)
-        self.tend()
+        self._tend({member.name for member in self.members})
         return network
 
-    def tend(self) -> list[str]:
-        """Start every member that is not running; returns the names of those that were started."""
-        started = []
+    def _tend(self, names: set[str]) -> None:
+        """Keep these members running, from a thread of its own: whoever follows a task may be waiting for one of them."""
+        with self._lock:
+            self._wanted |= names
+            self._start_missing()
+        if self._tender is None:
+            self._tender = threading.Thread(target=self._keep, name="tender", daemon=True)
+            self._tender.start()
+
+    def _keep(self) -> None:
+        while not self._ended.wait(TEND_EVERY):
+            with self._lock:
+                self._start_missing()
+
+    def _start_missing(self) -> None:
         for member in self.members:
             child = self._children.get(member.name)
-            if child is not None and child.poll() is None:
-                continue
-            if occupant(self.folder / member.name) is None:
+            gone = child is None or child.poll() is not None
+            wanted = member.name in self._wanted and not self._ended.is_set()
+            if wanted and gone and occupant(self.folder / member.name) is None and self._starts[member.name] < STARTS:
+                self._starts[member.name] += 1
                 self._start(member)
-                started.append(member.name)
-        return started
 
     def settle_in(self) -> None:
         """Wait until every solver and verifier has staked and serves its page."""
@@ -131,7 +154,9 @@ class Devnet:
 
     def down(self) -> list[str]:
         """End every member, the chain last; returns the names of those that ran."""
-        ended = [m.name for m in reversed(self.members) if end(self.folder / m.name)]
+        self._ended.set()
+        with self._lock:
+            ended = [m.name for m in reversed(self.members) if end(self.folder / m.name)]
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=5)
@@ -139,8 +164,6 @@ class Devnet:
 
     def _start(self, member: Member) -> None:
         home = self.folder / member.name
-        if occupant(home) is not None:
-            return
         home.mkdir(parents=True, exist_ok=True)
         command = [
             sys.executable,
@@ -162,16 +185,19 @@ class Devnet:
                 stderr=output,
                 start_new_session=True,
                 # Roles share two cores with each other: idle worker threads that spin would slow the solver down.
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                # A passphrase of the user's is not for these throw-away keys.
+                env={
+                    **{name: value for name, value in os.environ.items() if name != "ASSAY_PASSPHRASE"},
+                    "OMP_NUM_THREADS": "1",
+                    "OPENBLAS_NUM_THREADS": "1",
+                },
             )
 
-    def wait_for(self, name: str, ready: object) -> None:
+    def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         """Call `ready()` until it returns true; raises UnavailableError with the member's last words if it never does."""
         until = time.monotonic() + START_TIMEOUT
-        assert callable(ready)
         while not ready():
-            child = self._children.get(name)
-            if time.monotonic() > until or (child is not None and child.poll() is not None):
+            if time.monotonic() > until or self._starts[name] >= STARTS:
                 log = self.folder / name / "output.log"
                 words = log.read_text(errors="replace")[-800:] if log.exists() else ""
                 raise UnavailableError(f"{name} did not start: {words.strip() or 'no output'}", log=str(log))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .encoding import NUMERICS, header_bytes, kernel_bytes, program_bytes
 from .kernel import Axis, Const, Coordinate, Kernel, Operand, Order, Read, Scatter
 from .limits import OPSETS, Limits
-from .load import load
+from .loader import load
 from .program import Cost, Program
 from .scalar import OPS, ScalarOp
 from .types import DType, Port

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["BODY_OPSETS", "HARD_FILE_BYTES", "OPSETS", "Limits"]
+__all__ = ["HARD_FILE_BYTES", "OPSETS", "Limits"]
 
 HARD_FILE_BYTES = 2**31 - 1
 """Protocol buffers end here, whatever `Limits` says."""
 
-OPSETS = range(17, 29)
+OPSETS = range(13, 29)
 """Versions of the standard ONNX operator set that are understood."""
-
-BODY_OPSETS = range(13, OPSETS.stop)
-"""Versions that the standard's own function bodies may be written in."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rank: int = 12
     dimension: int = 2**31 - 1
     tensor_bytes: int = 8 * 2**30
-    constant_bytes: int = 2**30
+    constant_bytes: int = 256 * 2**20
     kernels: int = 100_000
     operations: int = 10**15
     """Scalar operations of one run of the program."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -42,7 +43,7 @@ class Context:
         self.limits = limits
         self.kernels: list[Kernel] = []
         self.constants: dict[str, Array] = {}
-        self._by_content: dict[tuple[DType, bytes], str] = {}
+        self._by_content: dict[tuple[DType, int, bytes], str] = {}
         self._by_kernel: dict[Kernel, str] = {}
         self._operations = 0
         self._constant_bytes = 0
@@ -53,14 +54,15 @@ class Context:
         """A constant tensor."""
         dtype = DType.of(array)
         check_shape("a constant", dtype, array.shape, self.limits)
-        key = (dtype, array.tobytes())
+        array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a scalar a vector
+        key = (dtype, array.size, hashlib.sha256(array.tobytes()).digest())
         name = self._by_content.get(key)
         if name is None:
             self._constant_bytes += array.nbytes
             if self._constant_bytes > self.limits.constant_bytes:
                 raise ProgramRefused("the program's constants are too large", limit=self.limits.constant_bytes)
             name = self._by_content[key] = f"#{len(self.constants)}"
-            self.constants[name] = np.ascontiguousarray(array).reshape(array.shape)
+            self.constants[name] = array
         return Value.of(name, dtype, array.shape)
 
     def scalar(self, value: Any, dtype: DType) -> Value:

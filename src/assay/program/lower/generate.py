@@ -11,7 +11,7 @@ from assay.errors import ProgramRefused
 
 from ..tensors import check_shape, dtype_of, tensor_array
 from ..types import DType
-from .context import Context
+from .context import KNOWN_ELEMENTS, Context
 from .elementwise import cast
 from .node import Node, lowers
 from .shape import known_ints
@@ -74,7 +74,7 @@ def constant_of_shape(ctx: Context, node: Node) -> Value:
 
 @lowers("Range")
 def range_node(ctx: Context, node: Node) -> Value:
-    """start + i·delta: integers as coordinates, floats as cast(i)·delta + start with separate roundings."""
+    """start + i·delta: integers as a constant or coordinates, floats as cast(i)·delta + start with two roundings."""
     parts = [ctx.known(node[n]) for n in range(3)]
     if any(p is None or p.size != 1 for p in parts):
         node.unsupported("a bound is not a constant", hint="Export the model with static shapes.")
@@ -86,6 +86,8 @@ def range_node(ctx: Context, node: Node) -> Value:
     check_shape(f"the result of {node.label}", dtype, (count,), ctx.limits)
     if count == 0:
         return ctx.constant(np.zeros(0, dtype.numpy))
+    if dtype.is_integer and count <= KNOWN_ELEMENTS:
+        return ctx.constant(np.array(range(start, limit, delta), dtype.numpy))
     if dtype.is_integer:
         return _positions(ctx, dtype, count, start, delta)
     loop = ctx.loop((count,))

@@ -9,7 +9,7 @@ from onnx import AttributeProto, FunctionProto, NodeProto
 
 from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
-from ..limits import BODY_OPSETS, OPSETS
+from ..limits import OPSETS
 from ..tensors import check_shape
 from . import elementwise, generate, index, normalise, pool, product, reduce, shape
 from .context import Context
@@ -50,8 +50,8 @@ class Scope:
         self.values[name] = value
 
 
-def opset_versions(imports: Sequence[object], understood: range = OPSETS) -> dict[str, int]:
-    """Domain -> version, from opset_import entries. Refuses standard versions outside `understood`."""
+def opset_versions(imports: Sequence[object]) -> dict[str, int]:
+    """Domain -> version, from opset_import entries. Refuses standard versions outside OPSETS."""
     versions: dict[str, int] = {}
     for entry in imports:
         domain: str = entry.domain  # type: ignore[attr-defined]
@@ -59,9 +59,9 @@ def opset_versions(imports: Sequence[object], understood: range = OPSETS) -> dic
         if domain in versions:
             raise ProgramRefused(f"the operator set {domain or 'ai.onnx'!r} is imported twice")
         versions[domain] = int(entry.version)  # type: ignore[attr-defined]
-    if "" in versions and versions[""] not in understood:
+    if "" in versions and versions[""] not in OPSETS:
         raise UnsupportedOperator(
-            f"ONNX operator set {versions['']}; versions {understood[0]} to {understood[-1]} are understood",
+            f"ONNX operator set {versions['']}; versions {OPSETS[0]} to {OPSETS[-1]} are understood",
             hint="Export the model for one of these versions.",
             version=versions[""],
         )
@@ -175,7 +175,7 @@ def _call(scope: Scope, node: Node, function: FunctionProto, given: Mapping[str,
     inner = Scope(
         scope.context,
         scope.functions,
-        opset_versions(function.opset_import, BODY_OPSETS if node.op in BODIES else OPSETS),
+        opset_versions(function.opset_import),
         attributes,
         depth=scope.depth + 1,
         count=scope.count,

@@ -17,7 +17,16 @@ from .value import Value
 __all__ = ["BODIES", "check_signature", "function_body", "schema_of"]
 
 BODIES = frozenset(
-    {"CenterCropPad", "NegativeLogLikelihoodLoss", "RotaryEmbedding", "Shrink", "SoftmaxCrossEntropyLoss"}
+    {
+        "AffineGrid",
+        "Attention",
+        "CenterCropPad",
+        "NegativeLogLikelihoodLoss",
+        "RotaryEmbedding",
+        "Shrink",
+        "SoftmaxCrossEntropyLoss",
+        "SwiGLU",
+    }
 )
 """Operators without a lowering of their own that are inlined from the ONNX standard's function body."""
 

@@ -76,7 +76,8 @@ def solve(solver: Account, task: str, package: Package, store: Store, folder: Pa
         if done % 20 == 0:
             print(f"   step {done:>3}  loss {loss:.3f}")
 
-    trajectory = train(package.spec, worker, initial, Journal(folder / "journal.json"), store, lambda blob: None, show)
+    journal = Journal(folder / "journal.jsonl")
+    trajectory = train(package.spec, worker, runner.ports, initial, journal, store, lambda blob: None, show)
     blob = store.put(canonical(trajectory))
     final = trajectory.checkpoints[-1].state_root
     solver.market.commit(task, Commitment(commitment_root(trajectory).hex(), blob, final))
@@ -161,7 +162,7 @@ def story(folder: Path, *, cheat: bool = False) -> Receipt:
             claim(liars[0], task, sealed[liars[0].address])
         else:
             print("4. open the traces, settle")
-            reveal(solver, task, trajectory, Journal(folder / "journal.json"))
+            reveal(solver, task, trajectory, Journal(folder / "journal.jsonl"))
             solver.market.settle(task)
         found = events(submitter.client, deployment, task)
         done = receipt(submitter.market.record(task), [(event.name, event.args) for event in found])

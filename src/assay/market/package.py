@@ -20,7 +20,7 @@ from assay.words import Audit, Blob, Record, TaskSpec, canonical
 __all__ = ["Evaluation", "Package", "Plan", "package", "read_task"]
 
 
-class Evaluation(Record):
+class Evaluation(Record, frozen=True):
     """How the submitter judges the trained model: an inference program over a held-out set."""
 
     program: str
@@ -28,7 +28,7 @@ class Evaluation(Record):
     label: str = "y"
 
 
-class Plan(Record):
+class Plan(Record, frozen=True):
     """The part of a task file that is neither program nor data."""
 
     name: str
@@ -43,7 +43,7 @@ class Plan(Record):
         return self.interval or max(1, -(-self.steps // 10))
 
 
-class TaskFile(Plan):
+class TaskFile(Plan, frozen=True):
     """TASK.toml: a plan plus the files it speaks of, relative to itself."""
 
     program: str = "program.onnx"

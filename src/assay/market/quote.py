@@ -13,7 +13,7 @@ DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
 
 
-class Windows(Record):
+class Windows(Record, frozen=True):
     """How long each state of a task may last, in seconds. After that anyone may push the task to its end."""
 
     open_for: int = 3600
@@ -22,7 +22,7 @@ class Windows(Record):
     reveal_for: int = 3600
 
 
-class Quote(Record):
+class Quote(Record, frozen=True):
     """What a task costs. Amounts are in the currency's smallest unit; `operations` is over all steps."""
 
     operations: int

@@ -14,7 +14,7 @@ from assay.words import Record
 __all__ = ["Network"]
 
 
-class Network(Record):
+class Network(Record, frozen=True):
     """The content of `network.json`. `depots` are URLs of stores that keep what is published."""
 
     rpc: str

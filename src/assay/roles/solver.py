@@ -71,6 +71,7 @@ class SolverRole(Role):
         return train(
             spec,
             worker,
+            runner.ports,
             initial,
             Journal(self._journal(task)),
             session.store,
@@ -79,7 +80,7 @@ class SolverRole(Role):
         )
 
     def _journal(self, task: Task) -> Path:
-        return self.session.folder_of(task.id) / "journal.json"
+        return self.session.folder_of(task.id) / "journal.jsonl"
 
     def _reveal(self, task: Task) -> None:
         market = self.session.market

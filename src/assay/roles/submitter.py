@@ -33,7 +33,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     now: int
 
 
-class Fetched(Record):
+class Fetched(Record, frozen=True):
     """Where the pieces of a finished task are."""
 
     model: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 
-from assay.observe import read_json, write_json
 from assay.words import Checkpoint
 
 __all__ = ["Entry", "Journal"]
@@ -21,21 +21,25 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """The entries of one task in `path`, rewritten atomically: after a SIGKILL the last whole checkpoint counts."""
+    """The entries of one task, a line of JSON each, appended. After a SIGKILL the whole lines count; a torn one is cut off."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.entries: list[Entry] = msgspec.convert(read_json(path, []), list[Entry])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        self.entries = [msgspec.json.decode(line, type=Entry) for line in whole.splitlines()]
+        if whole != data:
+            os.truncate(path, len(whole))
 
     def append(self, entry: Entry) -> None:
         """Add the next checkpoint, on disk when this returns."""
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(entry) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
         self.entries.append(entry)
-        write_json(self._path, msgspec.to_builtins(self.entries))
-
-    @property
-    def losses(self) -> list[float]:
-        """The loss at every step that is done, rounded to what live views show."""
-        return [loss for entry in self.entries for loss in entry.losses]
 
     @property
     def digests(self) -> list[bytes]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-import numpy as np
-
+from assay.program import Port
 from assay.proof import (
     OnStep,
     Segment,
     State,
     build_trajectory,
     decode_state,
-    encode_state,
     new_checkpoint,
     public_metric,
     state_root,
 )
-from assay.store import Store
-from assay.words import Blob, TaskSpec, Trajectory
+from assay.store import CheckpointWriter, Store
+from assay.words import Blob, Checkpoint, TaskSpec, Trajectory
 
 from .journal import Entry, Journal
 
@@ -37,6 +34,7 @@ class Worker(Protocol):
 def train(
     spec: TaskSpec,
     worker: Worker,
+    ports: Mapping[str, Port],
     initial: State,
     journal: Journal,
     store: Store,
@@ -46,38 +44,29 @@ def train(
     """Compute every interval that `journal` does not have yet, and return the whole trajectory.
 
     A checkpoint is in the store, published and in the journal before the next one is begun to be written, so that a
-    solver that is killed goes on from the last one. `on_step` gets the number of finished steps and the loss.
+    solver that is killed goes on from the last one. `ports` is the program's state (`Program.state`), `on_step` gets
+    the number of finished steps and the loss.
     """
     if not journal.entries:
         journal.append(Entry(new_checkpoint(0, state_root(initial), spec.initial)))
     state = initial
     if len(journal.entries) > 1:
-        state = decode_state(store.get(journal.entries[-1].checkpoint.blob), _ports(initial))
+        state = decode_state(store.get(journal.entries[-1].checkpoint.blob), ports)
+    segments: dict[int, Segment] = {}
 
-    def keep(segment: Segment) -> None:
-        blob = store.put(encode_state(segment.state))
-        publish(blob)
-        made = new_checkpoint(segment.stop, state_root(segment.state), blob, segment.batches, segment.trace)
+    def keep(made: Checkpoint) -> None:
+        publish(made.blob)
+        segment = segments.pop(made.step)
         losses = tuple(public_metric(float(step["loss"])) for step in segment.metrics if "loss" in step)
         journal.append(Entry(made, segment.digest.hex(), losses))
 
     def tell(step: int, metrics: Mapping[str, Any]) -> None:
         on_step(step + 1, float(metrics["loss"]) if "loss" in metrics else None)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="checkpoint") as beside:
-        writing: Future[None] | None = None
+    with CheckpointWriter(store, on_written=keep) as writer:
         for k in range(len(journal.entries) - 1, spec.intervals):
             segment = worker.interval(state, *spec.bounds(k), tell)
-            if writing is not None:
-                writing.result()
-            writing = beside.submit(keep, segment)
+            segments[segment.stop] = segment
+            writer.submit(segment.stop, segment.state, segment.batches, segment.trace)
             state = segment.state
-        if writing is not None:
-            writing.result()
     return build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
-
-
-def _ports(state: Mapping[str, np.ndarray]) -> Any:
-    from assay.program.types import DType, Port
-
-    return {name: Port(name, DType.of(array), array.shape) for name, array in state.items()}

@@ -22,7 +22,7 @@ OnInterval = Callable[[int, int], None]
 """Called after each replayed interval with how many are done and how many there are."""
 
 
-class Sealed(Record):
+class Sealed(Record, frozen=True):
     """What a verifier remembers between attesting and opening. `reason` 0 means that everything matched."""
 
     task: str

@@ -30,21 +30,21 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
-class Blob(Record):
+class Blob(Record, frozen=True):
     """Bytes in the store: their SHA-256 and exact size."""
 
     sha256: Root
     size: Count
 
 
-class Audit(Record):
+class Audit(Record, frozen=True):
     """How much is replayed: `verifiers` are drawn, each replays `intervals` intervals."""
 
     verifiers: Positive
     intervals: Positive
 
 
-class TaskSpec(Record):
+class TaskSpec(Record, frozen=True):
     """All that defines a computation, and nothing else: two equal specs have the same final root.
 
     The rows of step s are `sampler.batch(seed, s, batch_size, rows)`; checkpoints are at the steps
@@ -78,7 +78,7 @@ class TaskSpec(Record):
         return index * self.interval, min(self.steps, (index + 1) * self.interval)
 
 
-class Checkpoint(Record):
+class Checkpoint(Record, frozen=True):
     """A state at a committed step. `trace` commits to the fingerprints of the interval that ends here (step > 0)."""
 
     step: Count
@@ -88,7 +88,7 @@ class Checkpoint(Record):
     trace: Root
 
 
-class Trajectory(Record):
+class Trajectory(Record, frozen=True):
     """The solver's list of checkpoints, published in the store; its Merkle root is the commitment."""
 
     program_root: Root
@@ -96,7 +96,7 @@ class Trajectory(Record):
     checkpoints: tuple[Checkpoint, ...]
 
 
-class Task(Record):
+class Task(Record, frozen=True):
     """A task as the chain knows it. Amounts are in the currency's smallest unit; times are Unix seconds."""
 
     id: str
@@ -112,7 +112,7 @@ class Task(Record):
     verifiers: tuple[str, ...] = ()
 
 
-class Commitment(Record):
+class Commitment(Record, frozen=True):
     """What the solver swears to: the trajectory's root, its blob, and the final state's root."""
 
     root: Root
@@ -120,7 +120,7 @@ class Commitment(Record):
     final_root: Root
 
 
-class Verdict(Record):
+class Verdict(Record, frozen=True):
     """What a verifier found in the intervals that it drew. `step` is the first differing checkpoint, or -1."""
 
     task: str
@@ -133,7 +133,7 @@ class Verdict(Record):
     reason: str = ""
 
 
-class Caught(Record):
+class Caught(Record, frozen=True):
     """Who was found out: by whom, at which step, and what they were paid (always 0)."""
 
     who: str
@@ -144,7 +144,7 @@ class Caught(Record):
     paid: int = 0
 
 
-class Receipt(Record):
+class Receipt(Record, frozen=True):
     """Who was paid, refunded, and why. Amounts are in the currency's smallest unit."""
 
     task: str

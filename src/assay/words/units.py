@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["DECIMALS", "TERA", "amount", "ceil_div", "count", "parse_amount", "seconds"]
+__all__ = ["DECIMALS", "TERA", "UNIT", "amount", "ceil_div", "count", "parse_amount", "seconds"]
 
 DECIMALS = 6
 """Decimals of the local network's play money."""
+
+UNIT = 1_000_000
+"""Smallest units in one token."""
 
 TERA = 10**12
 """Prices are per tera-operation: 10^12 scalar operations."""
@@ -19,7 +22,7 @@ def ceil_div(numerator: int, denominator: int) -> int:
 def amount(value: int, symbol: str = "") -> str:
     """`value` smallest units as a decimal number, exact: 1500000 -> "1.500000"."""
     sign = "-" if value < 0 else ""
-    whole, part = divmod(abs(value), 10**DECIMALS)
+    whole, part = divmod(abs(value), UNIT)
     return f"{sign}{whole:,}.{part:0{DECIMALS}d}" + (f" {symbol}" if symbol else "")
 
 
@@ -28,7 +31,7 @@ def parse_amount(text: str) -> int:
     whole, _, part = text.strip().replace(",", "").partition(".")
     if not (whole + part).isascii() or not (whole + part).isdigit() or len(part) > DECIMALS:
         raise ValueError(f"not an amount with at most {DECIMALS} decimals: {text!r}")
-    return int(whole or "0") * 10**DECIMALS + int((part or "0").ljust(DECIMALS, "0"))
+    return int(whole or "0") * UNIT + int((part or "0").ljust(DECIMALS, "0"))
 
 
 def count(value: int) -> str:

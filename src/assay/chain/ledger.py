@@ -26,7 +26,7 @@ create table if not exists meta(k text primary key, v text not null) without row
 create table if not exists kv(k blob primary key, v blob not null) without rowid;
 create table if not exists tx(
   hash blob primary key, block int, idx int, raw blob, ok int, gas int, cumulative int, price text, bloom blob,
-  created blob, first_log int
+  created blob
 ) without rowid;
 create unique index if not exists tx_place on tx(block, idx);
 create table if not exists log(
@@ -54,7 +54,6 @@ class StoredTransaction:
     price: int
     bloom: int
     created: bytes
-    first_log: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +180,12 @@ class Ledger:
         for index, done in enumerate(block.outcomes):
             tx, bloom = done.transaction, done.bloom.to_bytes(256, "big")
             row = (tx.hash, number, index, tx.raw, int(done.succeeded), done.gas_used, done.cumulative_gas)
-            transactions.append((*row, str(done.price), bloom, done.created, position))
+            transactions.append((*row, str(done.price), bloom, done.created))
             for log in done.logs:
                 topics = (*log.topics, *[None] * (4 - len(log.topics)))
-                row = (number, position, index, log.address, *topics, log.data, tx.hash, block.header.hash)
-                logs.append(row)
+                logs.append((number, position, index, log.address, *topics, log.data, tx.hash, block.header.hash))
                 position += 1
-        self._sql.executemany("insert into tx values (?,?,?,?,?,?,?,?,?,?,?)", transactions)
+        self._sql.executemany("insert into tx values (?,?,?,?,?,?,?,?,?,?)", transactions)
         self._sql.executemany("insert into log values (?,?,?,?,?,?,?,?,?,?,?)", logs)
 
     def transaction(self, hash_: bytes) -> StoredTransaction | None:
@@ -199,14 +197,15 @@ class Ledger:
         return list(self._transactions("block = ? order by idx", (block,)))
 
     def _transactions(self, where: str, values: tuple[object, ...]) -> Iterator[StoredTransaction]:
-        columns = "hash, block, idx, raw, ok, gas, cumulative, price, bloom, created, first_log"
+        columns = "hash, block, idx, raw, ok, gas, cumulative, price, bloom, created"
         for r in self._sql.execute(f"select {columns} from tx where {where}", values):
             bloom = int.from_bytes(r[8], "big")
-            yield StoredTransaction(*r[:4], bool(r[4]), r[5], r[6], int(r[7]), bloom, *r[9:])
+            yield StoredTransaction(r[0], r[1], r[2], r[3], bool(r[4]), r[5], r[6], int(r[7]), bloom, r[9])
 
     def logs(self, wanted: LogFilter, limit: int) -> list[StoredLog]:
         """At most `limit` matching logs, in chain order."""
-        where, values = ["block between ? and ?"], [wanted.first, wanted.last]
+        where = ["block between ? and ?"]
+        values: list[object] = [wanted.first, wanted.last]
         columns = [("address", wanted.addresses), *((f"t{n}", topics) for n, topics in enumerate(wanted.topics))]
         for column, options in columns:
             if options:
@@ -221,8 +220,11 @@ class Ledger:
     def _logs(self, where: str, values: Sequence[object]) -> list[StoredLog]:
         columns = "block, li, idx, address, t0, t1, t2, t3, data, hash, block_hash"
         rows = self._sql.execute(f"select {columns} from log where {where} order by block, li limit ?", values)
-        topics = lambda row: tuple(topic for topic in row[4:8] if topic is not None)  # noqa: E731
-        return [StoredLog(*r[:4], topics(r), *r[8:]) for r in rows]
+        found = []
+        for r in rows:
+            topics = tuple(topic for topic in r[4:8] if topic is not None)
+            found.append(StoredLog(r[0], r[1], r[2], r[3], topics, r[8], r[9], r[10]))
+        return found
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let it go."""

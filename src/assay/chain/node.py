@@ -235,6 +235,7 @@ class Node:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
         self._server = _Server(config, self._announce)

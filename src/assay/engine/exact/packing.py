@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import llvmlite.ir as ir
 
-from .code import F32, integer
+from .code import F32, I32, Code, integer
 from .form import Access
 from .frame import Frame, loop
 
-__all__ = ["Walk", "copy"]
+__all__ = ["Walk", "copy", "transpose"]
 
 
 class Walk(NamedTuple):
@@ -39,6 +39,43 @@ def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vect
         return ()
 
     loop(b, integer(0), count, 1, (), body)
+
+
+def transpose(
+    code: Code, source: ir.Value, target: ir.Value, rows: ir.Value, columns: ir.Value, steps: tuple[int, int]
+) -> None:
+    """target[c·steps[1] + r] = source[r·steps[0] + c], in square blocks of `code.width`.
+
+    Whole blocks are moved: both sides must have room up to the next multiples of the width.
+    """
+    b, width = code.builder, code.width
+
+    def block(r: ir.Value, c: ir.Value) -> None:
+        start = code.element(source, F32, b.add(b.mul(r, integer(steps[0])), c))
+        lines = [
+            b.load(code.element(start, F32, integer(n * steps[0])), typ=code.wide(F32), align=4) for n in range(width)
+        ]
+        start = code.element(target, F32, b.add(b.mul(c, integer(steps[1])), r))
+        for n, line in enumerate(_turned(code, lines)):
+            b.store(line, code.element(start, F32, integer(n * steps[1])), align=4)
+
+    def across(r: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+        loop(b, integer(0), columns, width, (), lambda c, _: block(r, c) or ())
+        return ()
+
+    loop(b, integer(0), rows, width, (), across)
+
+
+def _turned(code: Code, lines: list[ir.Value]) -> list[ir.Value]:
+    """The columns of a square of lanes: log2 rounds of interleaving line n with line n + width / 2."""
+    b, width = code.builder, code.width
+    kind = ir.VectorType(I32, width)
+    low = ir.Constant(kind, [n // 2 + n % 2 * width for n in range(width)])
+    high = ir.Constant(kind, [n // 2 + n % 2 * width + width // 2 for n in range(width)])
+    for _ in range(width.bit_length() - 1):
+        pairs = zip(lines[: width // 2], lines[width // 2 :], strict=True)
+        lines = [b.shuffle_vector(x, y, mask) for x, y in pairs for mask in (low, high)]
+    return lines
 
 
 def _row(frame: Frame, access: Access, target: ir.Value, walk: Walk, vector: int) -> None:

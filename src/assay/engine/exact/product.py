@@ -8,6 +8,7 @@ loops of the domain are outside. Blocking over k stores and reloads the chains; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import llvmlite.ir as ir
@@ -19,7 +20,7 @@ from .code import F32, I1, integer
 from .form import Access, Form, depends
 from .frame import Frame, loop
 from .native import Machine
-from .packing import Walk, copy
+from .packing import Walk, copy, transpose
 from .storage import memory_type
 from .tile import Tile
 
@@ -27,7 +28,7 @@ __all__ = ["Product", "match"]
 
 DEPTH = 256
 """Terms of a chain between two stores, about: a panel of columns then fits into the first-level cache."""
-ROWS, COLUMNS = 128, 512
+ROWS, COLUMNS = 512, 512
 """The largest block of the result that is one unit of work."""
 SMALLEST = 4096
 """Products with fewer terms than this go through the generic nest."""
@@ -83,29 +84,32 @@ class Product:
             return (12 if self.target.registers == 32 else 8), 1, width
         return (8 if self.target.registers == 32 else 6), 2, width
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[int, int, int]:
         """Iterations per block: of the row loop, of the first column loop, of the fold's first loop."""
         tile_rows, vectors, width = self.tile
         rows, columns = self.extent(self.row_dim), self.extent(self.column_dims[0])
-        outer = prod(self.extent(d) for d in self.outer_dims)
         step = vectors * width if self.line == 1 else 1
-        row_block, column_block = _round(min(ROWS, rows), tile_rows), _round(min(COLUMNS // self.line, columns), step)
-        depth = prod(self.extent(d) for d in self.fold_dims)
+        row_block = _round(min(ROWS, rows), tile_rows)
+        column_block = _round(min(max(1, COLUMNS // self.line), columns), step)
+        outer, depth = prod(self.extent(d) for d in self.outer_dims), prod(self.extent(d) for d in self.fold_dims)
         while (
             outer * -(-rows // row_block) * -(-columns // column_block) < UNITS
             and min(rows, row_block) * min(columns, column_block) * self.line * depth > WORTH
         ):
-            if column_block * self.line > 2 * row_block and column_block > step:
+            # splitting one side means packing the other side once more
+            row_cost = columns * self.line * (not self.columns_direct)
+            column_cost = rows * (not self.rows_direct)
+            if column_block > step and (column_cost < row_cost or row_block <= tile_rows):
                 column_block = _round(column_block // 2, step)
             elif row_block > tile_rows:
                 row_block = _round(row_block // 2, tile_rows)
             else:
                 break
         first = self.extent(self.fold_dims[0]) if self.fold_dims else 1
-        if self.dtype is not DType.FLOAT32:
-            return row_block, column_block, first
-        return row_block, column_block, min(first, max(1, DEPTH // self.slice))
+        if self.dtype is DType.FLOAT32:
+            first = min(first, max(1, DEPTH // self.slice))
+        return row_block, column_block, first
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -122,7 +126,7 @@ class Product:
 
     # --- where the operands lie
 
-    @property
+    @cached_property
     def columns_direct(self) -> bool:
         """Whether tiles may read the columns where they are: side by side, and few rows to use them again."""
         access = self.columns
@@ -131,7 +135,7 @@ class Product:
         straight = access.flat.strides[self.column_dims[0]] == 1 and self._even(access) is not None
         return straight and self.extent(self.row_dim) <= 64
 
-    @property
+    @cached_property
     def rows_direct(self) -> bool:
         """Whether tiles may read the rows where they are."""
         access = self.rows
@@ -145,12 +149,43 @@ class Product:
                 return None
         return strides[fold[-1]] if fold else 0
 
+    def _step(self, access: Access, dim: int) -> int | None:
+        """Elements between neighbours along `dim`, or None where that is not one number."""
+        if any(c.via is not None or c.divisor != 1 for c in access.checks):
+            return None
+        return access.flat.strides[dim] + sum(c.coord.strides[dim] * c.scale for c in access.checks)
+
+    @cached_property
+    def columns_turned(self) -> bool:
+        """Whether columns are packed by way of a transposition: in memory, terms lie side by side."""
+        if self.columns_direct or not self.fold_dims or self.target.vector == 1:
+            return False
+        last, column = self.fold_dims[-1], self.column_dims[-1]
+        along = self._step(self.columns, last) == 1 and self.extent(last) >= 4
+        return along and (self._step(self.columns, column) != 1 or self.extent(column) < self.extent(last))
+
+    @cached_property
+    def turned_in_place(self) -> bool:
+        """Whether the transposition can read the operand itself, in whole blocks."""
+        access, width = self.columns, self.target.vector
+        if access.checks or access.dtype is not DType.FLOAT32 or len(self.column_dims) > 1:
+            return False
+        whole = self.depth % width == 0 and self.slice * self.extent(self.fold_dims[0]) % width == 0
+        return self._even(access) == 1 and whole and self.extent(self.column_dims[0]) % width == 0
+
     @property
+    def stage_step(self) -> int:
+        """Floats between columns on their way to a transposition."""
+        if self.turned_in_place:
+            return self.columns.flat.strides[self.column_dims[0]]
+        return _round(self.depth, self.target.vector) + 16
+
+    @cached_property
     def column_step(self) -> int:
         """Floats between consecutive terms of a column, as tiles see it."""
         if self.columns_direct:
             return self._even(self.columns) or 0
-        return _round(self.blocks[1] * self.line, self.tile[1] * self.tile[2])
+        return _round(self.blocks[1] * self.line, max(self.tile[1] * self.tile[2], self.target.vector))
 
     @property
     def row_steps(self) -> tuple[int, int]:
@@ -160,12 +195,13 @@ class Product:
             return stride, self._even(self.rows) or 0
         return self.depth + 16, 1
 
-    @property
-    def scratch(self) -> tuple[int, int]:
-        """Floats of scratch for the packed columns and the packed rows."""
-        columns = 0 if self.columns_direct else self.depth * self.column_step
+    @cached_property
+    def scratch(self) -> tuple[int, int, int]:
+        """Floats of scratch for the packed columns, for the stage before them, and for the packed rows."""
+        staged = self.columns_turned and not self.turned_in_place
+        columns = 0 if self.columns_direct else _round(self.depth, self.target.vector) * self.column_step
         rows = 0 if self.rows_direct else _round(self.blocks[0], self.tile[0]) * self.row_steps[0]
-        return _round(columns, 16), _round(rows, 16)
+        return _round(columns, 16), _round(staged * self.column_step * self.stage_step, 16), _round(rows, 16)
 
     # --- code
 
@@ -200,8 +236,7 @@ class _Block:
         self.columns = self._least(self.b.sub(integer(p.extent(p.column_dims[0])), left), column_block)
         frame = frame.enter(p.row_dim, top) if p.row_dim >= 0 else frame
         self.frame = frame.enter(p.column_dims[0], left)
-        self.packed_columns = scratch
-        self.packed_rows = frame.code.element(scratch, F32, integer(p.scratch[0]))
+        self.scratch = scratch
 
     def _least(self, value: ir.Value, limit: int) -> ir.Value:
         return self.b.select(self.b.icmp_signed("<", value, integer(limit)), value, integer(limit))
@@ -231,24 +266,56 @@ class _Block:
     def _pack(self, frame: Frame, slices: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Pointers to the columns and the rows as tiles read them."""
         p, vector = self.product, self.product.target.vector
-        fold = [(d, slices if n == 0 else p.extent(d)) for n, d in enumerate(p.fold_dims)]
-        below = [prod(p.extent(d) for d in p.fold_dims[n + 1 :]) for n in range(len(fold))]
         if p.columns_direct:
-            columns = frame.code.element(frame.buffers[p.columns.slot], F32, frame.partial[p.columns.flat])
+            columns = self._place(frame, p.columns)
         else:
-            columns = self.packed_columns
-            walks = [Walk(d, count, w * p.column_step) for (d, count), w in zip(fold, below, strict=True)]
-            for n, d in enumerate(p.column_dims):
-                step = prod(p.extent(e) for e in p.column_dims[n + 1 :])
-                walks.append(Walk(d, p.extent(d) if n else self._known(self.columns, p.blocks[1], d), step))
-            copy(frame, p.columns, columns, walks, vector)
+            columns = self.scratch
+            self._pack_columns(frame, slices)
         if p.rows_direct:
-            return columns, frame.code.element(frame.buffers[p.rows.slot], F32, frame.partial[p.rows.flat])
-        walks = [Walk(d, count, w) for (d, count), w in zip(fold, below, strict=True)]
+            return columns, self._place(frame, p.rows)
+        rows = frame.code.element(self.scratch, F32, integer(p.scratch[0] + p.scratch[1]))
+        walks = self._terms_walk(slices, 1)
         if p.row_dim >= 0:
             walks.insert(0, Walk(p.row_dim, self.rows, p.row_steps[0]))
-        copy(frame, p.rows, self.packed_rows, walks, vector)
-        return columns, self.packed_rows
+        copy(frame, p.rows, rows, walks, vector)
+        return columns, rows
+
+    @staticmethod
+    def _place(frame: Frame, access: Access) -> ir.Value:
+        return frame.code.element(frame.buffers[access.slot], F32, frame.partial[access.flat])
+
+    def _pack_columns(self, frame: Frame, slices: ir.Value) -> None:
+        p, code, vector = self.product, frame.code, self.product.target.vector
+        if not p.columns_turned:
+            walks = self._terms_walk(slices, p.column_step) + self._columns_walk(1)
+            copy(frame, p.columns, self.scratch, walks, vector)
+            return
+        if p.turned_in_place:
+            stage = self._place(frame, p.columns)
+        else:
+            stage = code.element(self.scratch, F32, integer(p.scratch[0]))
+            copy(frame, p.columns, stage, self._columns_walk(p.stage_step) + self._terms_walk(slices, 1), vector)
+        steps = (p.stage_step, p.column_step)
+        columns, terms = self.b.mul(self.columns, integer(p.line)), self.b.mul(slices, integer(p.slice))
+        transpose(code.at_width(vector), stage, self.scratch, columns, terms, steps)
+
+    def _terms_walk(self, slices: ir.Value, step: int) -> list[Walk]:
+        """Over the terms of this part of the fold, `step` floats apart."""
+        p, walks = self.product, []
+        for n, d in enumerate(p.fold_dims):
+            below = prod(p.extent(e) for e in p.fold_dims[n + 1 :])
+            count = p.extent(d) if n else self._known(slices, self.slices, d)
+            walks.append(Walk(d, count, below * step))
+        return walks
+
+    def _columns_walk(self, step: int) -> list[Walk]:
+        """Over the columns of this block, `step` floats apart."""
+        p, walks = self.product, []
+        for n, d in enumerate(p.column_dims):
+            below = prod(p.extent(e) for e in p.column_dims[n + 1 :])
+            count = p.extent(d) if n else self._known(self.columns, p.blocks[1], d)
+            walks.append(Walk(d, count, below * step))
+        return walks
 
     def _known(self, count: ir.Value, block: int, dim: int) -> ir.Value | int:
         """The count as a number where every block has the same."""

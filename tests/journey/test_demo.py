@@ -15,7 +15,7 @@ def test_demo_settles_and_leaves_a_model_that_loads_and_a_proof_that_holds(demo,
     assert result["outcome"] == "settled"
     assert result["accuracy"] >= 0.95
     assert result["loss_last"] < result["loss_first"] / 10
-    assert result["state_root"] == GOLDEN["digits"]
+    assert result["state_root"] == GOLDEN["digits"]["state"]
     assert result["caught"] is None
     assert result["paid"] + result["refunded"] == result["escrow"] == sum(result["payments"].values())
     assert load_file(result["model"])
@@ -36,7 +36,7 @@ def test_demo_settles_and_leaves_a_model_that_loads_and_a_proof_that_holds(demo,
 
 
 def test_two_threads_give_the_same_state(demo):
-    assert demo("--threads", "2")["state_root"] == GOLDEN["digits"]
+    assert demo("--threads", "2")["state_root"] == GOLDEN["digits"]["state"]
 
 
 def _tamper(proof: Path) -> None:

@@ -61,7 +61,7 @@ class Demo:
 def check(result: dict) -> None:
     """The receipt of an undisturbed demo, as far as it does not name random keys."""
     assert result["outcome"] == "settled"
-    assert result["state_root"] == GOLDEN["digits"]
+    assert result["state_root"] == GOLDEN["digits"]["state"]
     assert result["caught"] is None
     assert result["refunded"] == 0
     assert result["paid"] == result["escrow"] == result["quote"]["escrow"]

@@ -61,7 +61,7 @@ def _measure() -> dict[str, Any]:
     from assay.proof import Dataset, Runner, decode_state
     from assay.store import Store
 
-    from .assets import digits
+    from assay.roles.digits import digits
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))

@@ -66,7 +66,7 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     from assay.roles.settings import RoleSettings
     from assay.roles.submitter import Submitter
 
-    from .assets import digits
+    from assay.roles.digits import digits
     from .view import LiveView
 
     settings = RoleSettings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)

@@ -16,7 +16,7 @@ from assay.errors import NotFoundError, ProgramRefused
 from .cost import cost_of
 from .kernel import Kernel, Operand, Read
 from .limits import HARD_FILE_BYTES, Limits
-from .lower import Context, Functions, Scope, Value, lower_nodes, opset_versions
+from .lower import Context, Functions, Scope, lower_nodes, opset_versions
 from .ports import check_inputs, check_outputs, declared_output, input_port
 from .program import Program
 from .tensors import tensor_array
@@ -111,7 +111,7 @@ def _open(model: ModelProto, context: Context, functions: Functions, named: bool
     if named:
         check_inputs(inputs)
     for port in inputs:
-        scope.define(port.name, Value.of(f"={port.name}", port.dtype, port.shape))
+        scope.define(port.name, context.input(port))
     for tensor in model.graph.initializer:
         if not tensor.name:
             raise ProgramRefused("an initializer has no name")

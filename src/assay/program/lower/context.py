@@ -15,8 +15,9 @@ from ..kernel import Kernel, Operand, Order, Scatter
 from ..limits import Limits
 from ..scalar import OPS
 from ..tensors import check_shape
-from ..types import DType
+from ..types import DType, Port
 from .loop import Loop
+from .scalars import check_scalars
 from .value import Shape, Value
 
 __all__ = ["KNOWN_ELEMENTS", "Context", "bits_of", "broadcast"]
@@ -45,8 +46,14 @@ class Context:
         self.constants: dict[str, Array] = {}
         self._by_content: dict[tuple[DType, int, bytes], str] = {}
         self._by_kernel: dict[Kernel, str] = {}
+        self._types: dict[str, DType] = {}
         self._operations = 0
         self._constant_bytes = 0
+
+    def input(self, port: Port) -> Value:
+        """The tensor of an input port."""
+        self._types[f"={port.name}"] = port.dtype
+        return Value.of(f"={port.name}", port.dtype, port.shape)
 
     # --- constants
 
@@ -63,6 +70,7 @@ class Context:
                 raise ProgramRefused("the program's constants are too large", limit=self.limits.constant_bytes)
             name = self._by_content[key] = f"#{len(self.constants)}"
             self.constants[name] = array
+            self._types[name] = dtype
         return Value.of(name, dtype, array.shape)
 
     def scalar(self, value: Any, dtype: DType) -> Value:
@@ -71,7 +79,12 @@ class Context:
             return self.constant(np.array(value).astype(dtype.numpy))
 
     def real(self, value: float, like: Value) -> Value:
-        """A constant to compute with `like`: binary32 beside any float, else the integer type of `like`."""
+        """A constant to compute with `like`: binary32 beside any float, else the integer type of `like`.
+
+        Raises UnsupportedOperator for a fraction, infinity or NaN beside integers.
+        """
+        if not like.dtype.is_float and not (abs(value) < 2**31 and value == int(value)):
+            raise UnsupportedOperator(f"{value} cannot be computed with {like.dtype}", element_type=like.dtype.value)
         return self.scalar(value, DType.FLOAT32 if like.dtype.is_float else like.dtype)
 
     def full(self, value: Any, dtype: DType, shape: Shape) -> Value:
@@ -108,7 +121,6 @@ class Context:
 
     def map(self, op: str, *values: Value, dtype: DType | None = None) -> Value:
         """An element-wise kernel over broadcast values; by default of the type of the first that is not a literal."""
-        self._check_types(op, values)
         shape = broadcast(*(v.shape for v in values))
         check_shape(f"the result of {op}", DType.BOOL, shape, self.limits)
         loop = self.loop(shape)
@@ -153,8 +165,10 @@ class Context:
         kernel = Kernel(op, "", dtype, shape, domain, operands, fold, order, initial, scatter)
         name = self._by_kernel.get(kernel)
         if name is None:
-            name = self._by_kernel[kernel] = f"%{len(self.kernels)}"
+            check_scalars(kernel, self._types)
             self._count(kernel)
+            name = self._by_kernel[kernel] = f"%{len(self.kernels)}"
+            self._types[name] = dtype
             self.kernels.append(Kernel(op, name, dtype, shape, domain, operands, fold, order, initial, scatter))
         return Value.of(name, dtype, shape)
 
@@ -168,19 +182,6 @@ class Context:
                 operations=self._operations,
                 limit=self.limits.operations,
             )
-
-    def _check_types(self, op: str, values: Sequence[Value]) -> None:
-        """Operands are all floats, or all of one integer type, or all bool; a selector is bool."""
-        operands = values[1:] if op == "select" else values
-        if op == "select" and values[0].dtype is not DType.BOOL:
-            raise ProgramRefused(f"a selector of type {values[0].dtype}, expected bool")
-        kinds = {"float" if v.dtype.is_float else v.dtype.value for v in operands}
-        if len(kinds) != 1:
-            raise ProgramRefused(f"{op} of mixed element types {sorted(v.dtype.value for v in operands)}")
-        dtype = operands[0].dtype
-        letter = "f" if dtype.is_float else "i" if dtype.is_integer else "b"
-        if letter not in OPS[op].domain:
-            raise UnsupportedOperator(f"{op} does not take {dtype}", scalar_op=op, element_type=dtype.value)
 
     def _result(self, op: str, values: Sequence[Value]) -> DType:
         if OPS[op].result == "bool":

@@ -11,7 +11,7 @@ from assay.program.types import DType
 
 from .code import F32, I1, I32, I64, Code, integer
 from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Local, depends
-from .storage import memory_type, pack, unpack
+from .storage import memory_type, pack, rounded, unpack
 
 __all__ = ["Frame", "loop"]
 
@@ -129,8 +129,8 @@ class Frame:
 
     def value(self, arg: Arg, values: Sequence[ir.Value]) -> ir.Value:
         """An argument in its compute type."""
-        if isinstance(arg, Local) and not self.dtype(arg).is_float:
-            return values[arg.statement]
+        if isinstance(arg, Local):  # which NaN it is cannot matter: only its bits could tell
+            return rounded(self.code, self.dtype(arg), values[arg.statement])
         return unpack(self.code, self.dtype(arg), self.raw(arg, values)[0])
 
     def store(self, slot: int, raw: ir.Value, dtype: DType) -> None:

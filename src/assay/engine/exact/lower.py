@@ -10,7 +10,7 @@ from assay.program.kernel import Axis, Const, Coordinate, Kernel, Order, Read, S
 from assay.program.scalar import OPS
 from assay.program.types import DType
 
-from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Statement, Target, collapse
+from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Statement, Target
 
 __all__ = ["form_of", "indices"]
 
@@ -87,7 +87,7 @@ def _copy_of_base(kernel: Kernel) -> Form:
 
 
 def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str, ...]]:
-    """The collapsed form of `kernel`, and the tensor in each of its slots. `types` gives the dtype of what it reads.
+    """The form of `kernel`, not collapsed yet, and the tensor in each of its slots. `types` gives the dtype of what it reads.
 
     Raises ProgramRefused if the kernel is malformed.
     """
@@ -120,7 +120,7 @@ def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str
         slots=len(lowering.slots),
         target=target,
     )
-    return collapse(form), tuple(lowering.slots)
+    return form, tuple(lowering.slots)
 
 
 def _nothing(kernel: Kernel) -> Form:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from assay.program.program import Program
 from assay.program.types import DType
 
-from .form import Form
+from .form import Form, collapse
+from .fuse import Part, group, merge
 from .lower import form_of
 
 __all__ = ["Plan", "Step", "plan"]
@@ -40,15 +41,28 @@ def plan(program: Program) -> Plan:
     """Lower, drop what nothing reads, share forms, and place the intermediates."""
     types = _types(program)
     sizes = {k.output: _bytes(k.shape, k.dtype) for k in program.kernels}
+    parts = [Part(*form_of(program.kernels[n], types)) for n in _needed(program)]
+    kept = {tensor for _, tensor in program.outputs}
     forms: dict[Form, int] = {}
     steps = []
-    for n in _needed(program):
-        form, tensors = form_of(program.kernels[n], types)
-        steps.append(Step(forms.setdefault(form, len(forms)), tensors))
-    kept = {tensor for _, tensor in program.outputs}
+    for part in _fused(parts, kept):
+        form = collapse(part.form)
+        steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, max(1, len(form.stores))))
     offsets, arena = _place(steps, sizes, kept)
     waits = _barriers(steps, sizes, offsets)
     return Plan(tuple(forms), tuple(steps), offsets, arena, waits)
+
+
+def _fused(parts: list[Part], kept: set[str]) -> list[Part]:
+    """The loops to run: groups of parts, each storing what another group or a port reads."""
+    groups = group(parts)
+    readers: dict[str, set[int]] = {}
+    for n, members in enumerate(groups):
+        for part in members:
+            for tensor in part.tensors[1:]:
+                readers.setdefault(tensor, set()).add(n)
+    wanted = [kept | {t for t, by in readers.items() if by - {n}} for n in range(len(groups))]
+    return [merge(members, wanted[n]) for n, members in enumerate(groups)]
 
 
 def _types(program: Program) -> dict[str, DType]:

@@ -66,8 +66,8 @@ def _is_nan(code: Code, bits: ir.Value) -> ir.Value:
 
 
 def rounded(code: Code, dtype: DType, value: ir.Value) -> ir.Value:
-    """What a later reader sees of a value stored as `dtype`, without the trip through memory."""
-    if dtype.is_float:
+    """What a later reader sees of a value stored as `dtype`, without the trip through memory (but for which NaN)."""
+    if dtype in (DType.FLOAT16, DType.BFLOAT16):
         return unpack(code, dtype, pack(code, dtype, value))
     return value
 

@@ -23,7 +23,7 @@ __all__ = [
     "Verdict",
 ]
 
-Root = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Root = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 as 64 lower-case hex digits."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]

@@ -35,6 +35,7 @@ def conv(c_in: int = 2, c_out: int = 4, **options: Any) -> nn.Module:
     return nn.Conv2d(c_in, c_out, 3, **{"padding": 1, **options})
 
 
+ONES = torch.ones(6, 1, dtype=torch.int64)
 IMAGE, ROWS, TOKENS = (3, 2, 8, 8), (6, 8), (4, 6, 8)
 
 IMAGES = {
@@ -87,7 +88,8 @@ FUNCTIONS = {
     "pieces": lambda x: torch.cat([x[:, 1:4], x[:, ::3], x[:, -1:]], 1).flip(1).roll(1, 1) + x[:, :7].chunk(2, 1)[0].sum(),
     "stacks": lambda x: torch.stack(x.unbind(1), 0).repeat(2, 1).tile(1, 2) + x.split([3, 5], 1)[0].sum(),
     "picks": lambda x: x[[2, 0, 1]] + x[:, torch.tensor([1, -1])].sum() + x.gather(1, torch.tensor([[0], [3], [1]])),
-    "scatters": lambda x: torch.zeros(6, 8).scatter_add(0, torch.tensor([[0] * 8, [1] * 8, [0] * 8]), x[:3]) + x.index_select(0, torch.tensor([0, 0, 1, 2, 3, 4])),
+    "scatters": lambda x: torch.zeros(6, 8).scatter_add(0, torch.tensor([[0] * 8, [1] * 8, [0] * 8]), x[:3]),
+    "selects": lambda x: x.index_select(0, torch.tensor([0, 0, 1, 2, 3, 4])).select(1, 2) + x.scatter(1, ONES, x.tanh()[:, :1]).sum(),
     "triangles": lambda x: (x @ x.T).tril() @ x + torch.triu(x, 1) + x.cumsum(1),
     "einsum": lambda x: torch.einsum("ij,kj->ik", x, x) / 3,
     "in_place": lambda x: x.clone().mul_(2).add_(1).clamp_(min=-1),
@@ -141,6 +143,8 @@ def test_functions(name, agree):
         pytest.param(lambda: nn.Sequential(nn.Linear(8, 8), nn.LayerNorm((6, 8), elementwise_affine=False)), id="layer_norm_2"),
         pytest.param(lambda: nn.Sequential(nn.Linear(8, 8), nn.RMSNorm(8)), id="rms_norm"),
         pytest.param(lambda: nn.Sequential(nn.Conv1d(6, 4, 3, padding=1), nn.BatchNorm1d(4), nn.MaxPool1d(2)), id="conv1d"),
+        pytest.param(lambda: Lambda(lambda m, x: m.inner(x)[0], inner=nn.LSTM(8, 5, num_layers=2)), id="lstm"),
+        pytest.param(lambda: Lambda(lambda m, x: m.inner(x)[0], inner=nn.GRU(8, 5, batch_first=True)), id="gru"),
         pytest.param(lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), id="encoder"),
         pytest.param(lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, norm_first=True), id="encoder_norm_first"),
     ],
@@ -193,7 +197,9 @@ def test_embedding(padding, agree):
     agree(module, "cross_entropy", RULE, made)
 
 
-@pytest.mark.parametrize("kind", ["mean", "smoothing", "ignore", "weights", "probabilities", "image", "huber", "bce", "nll"])
+@pytest.mark.parametrize(
+    "kind", ["mean", "smoothing", "ignore", "weights", "probabilities", "image", "huber", "bce", "nll"]
+)
 def test_losses(kind, agree):
     torch.manual_seed(0)
     draw = np.random.default_rng(0)

@@ -12,8 +12,9 @@ from assay.errors import CaptureError
 from assay.program.program import BATCH, RESULT, STATE, Program
 
 from . import loss as losses
+from .parts import check_constants, columns, mode, split
 from .trace import trace
-from .training import MODEL, check_constants, columns, mode, split
+from .training import MODEL
 from .translate import translate
 
 __all__ = ["inference", "inference_onnx"]

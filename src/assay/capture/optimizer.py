@@ -37,13 +37,17 @@ def settings(optimizer: Any) -> Optimizer:
         return optimizer
     if type(optimizer) not in _READ:
         raise CaptureError(
-            f"optimizer {type(optimizer).__name__} is not covered", hint="Use SGD, Adam or AdamW.", optimizer=str(type(optimizer))
+            f"optimizer {type(optimizer).__name__} is not covered",
+            hint="Use SGD, Adam or AdamW.",
+            optimizer=str(type(optimizer)),
         )
     record, fields = _READ[type(optimizer)]
     if len(optimizer.param_groups) != 1:
         raise CaptureError("an optimizer with several parameter groups is not covered", hint="Use one parameter group.")
     if optimizer.state:
-        raise CaptureError("the optimizer has already stepped", hint="Pass a fresh optimizer; its state starts at zero.")
+        raise CaptureError(
+            "the optimizer has already stepped", hint="Pass a fresh optimizer; its state starts at zero."
+        )
     group = dict(optimizer.param_groups[0])
     if "decoupled_weight_decay" in group and group["decoupled_weight_decay"] and record is Adam:
         record = AdamW

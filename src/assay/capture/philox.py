@@ -87,7 +87,9 @@ def _function() -> onnx.FunctionProto:
         last = number == _ROUNDS - 1
         products = [body.emit("Mul", c[2 * i], multipliers[i]) for i in (0, 1)]
         high = [body.emit("BitShift", p, bits, direction="RIGHT") for p in products]
-        low = [body.emit("BitwiseAnd", p, mask, output=f"w{3 - 2 * i}" if last else None) for i, p in enumerate(products)]
+        low = [
+            body.emit("BitwiseAnd", p, mask, output=f"w{3 - 2 * i}" if last else None) for i, p in enumerate(products)
+        ]
         mixed = [body.emit("BitwiseXor", body.emit("BitwiseXor", high[1 - i], c[2 * i + 1]), k[i],
                            output=f"w{2 * i}" if last else None) for i in (0, 1)]  # fmt: skip
         c = [mixed[0], low[1], mixed[1], low[0]]

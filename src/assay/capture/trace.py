@@ -8,9 +8,9 @@ torch.onnx.export is not used: its optimizer changes bits (it drops Adam's eps a
 from __future__ import annotations
 
 import contextlib
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,11 +22,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from assay.errors import AssayError, CaptureError
 
-from .source import line_of_error
+from .source import Lines, line_of_error
 
-__all__ = ["gradients", "trace"]
+__all__ = ["DATA_DEPENDENT", "gradients", "trace"]
 
 aten = torch.ops.aten
+
+DATA_DEPENDENT = "control flow or a shape depends on the values of tensors; a program has one static graph"
 
 _WHOLE = (
     aten.embedding_dense_backward, aten.convolution_backward, aten.max_pool2d_with_indices_backward, aten.var_mean,
@@ -58,32 +60,36 @@ def trace(function: Callable[..., Sequence[Tensor]], arguments: Sequence[Tensor]
 
     Raises CaptureError for control flow or shapes that depend on data, and for whatever else cannot be traced.
     """
-    with _quiet():
-        first = _guarded(lambda: _make_fx(function, {aten.native_batch_norm.default: _batch_norm}, True)(*arguments))
+    with _quiet(), fx_traceback.preserve_node_meta():
+        first = _guarded(lambda: _make_fx(_located(function), _OPENLY)(*arguments))
         first.graph.eliminate_dead_code()
 
-    def again(*args: Tensor) -> Any:
-        return fx.Interpreter(first).run(*args)
+        def again(*args: Tensor) -> Any:
+            return fx.Interpreter(first).run(*args)
 
-    functional = torch.func.functionalize(again, remove="mutations")
-    with _quiet(), fx_traceback.preserve_node_meta():
-        return _guarded(lambda: _make_fx(functional, _decompositions(), False)(*arguments))
+        functional = torch.func.functionalize(again, remove="mutations")
+        return _guarded(lambda: _make_fx(functional, _decompositions())(*arguments))
 
 
 def gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
     """Gradients of the scalar `loss`; None for a parameter that it does not depend on. For use inside `trace`."""
     _mark_backward(loss)
-    with fx_traceback.preserve_node_meta():
-        return list(torch.autograd.grad(loss, list(parameters), allow_unused=True))
+    return list(torch.autograd.grad(loss, list(parameters), allow_unused=True))
 
 
-def _make_fx(function: Callable[..., Any], table: dict[Any, Callable[..., Any]], stacks: bool) -> Callable[..., Any]:
-    wanted = {"record_stack_traces": stacks}
-    known = inspect.signature(make_fx).parameters
-    options = {name: value for name, value in wanted.items() if name in known}
-    return make_fx(function, table, tracing_mode="fake", _allow_non_fake_inputs=True, **options)  # type: ignore[arg-type]
+def _located(function: Callable[..., Any]) -> Callable[..., Any]:
+    def located(*args: Tensor) -> Any:
+        with Lines():
+            return function(*args)
+
+    return located
 
 
+def _make_fx(function: Callable[..., Any], table: dict[Any, Callable[..., Any]]) -> Callable[..., fx.GraphModule]:
+    return make_fx(function, table, tracing_mode="fake", _allow_non_fake_inputs=True)
+
+
+@cache
 def _decompositions() -> dict[Any, Callable[..., Any]]:
     table = dict(core_aten_decompositions())
     table.update(get_decompositions(_APART))
@@ -109,6 +115,9 @@ def _batch_norm(
     return out, saved, rstd
 
 
+_OPENLY = {aten.native_batch_norm.default: _batch_norm}
+
+
 def _mark_backward(loss: Tensor) -> None:
     """Let the operators of the backward pass carry the line of the forward operator that they belong to."""
     seen, queue = set(), [loss.grad_fn]
@@ -118,7 +127,7 @@ def _mark_backward(loss: Tensor) -> None:
             continue
         seen.add(node)
         queue.extend(following for following, _ in node.next_functions)
-        stack = list(node.metadata.get("traceback_", []))
+        stack = list(node.metadata.get("traceback_", []))  # kept by anomaly mode, from fx's current stack_trace
         node.register_prehook(lambda _, stack=stack: fx_traceback.set_stack_trace(stack))
 
 
@@ -148,11 +157,8 @@ def _guarded(run: Callable[[], fx.GraphModule]) -> fx.GraphModule:
         line, kind = line_of_error(error.__traceback__), type(error).__name__
         where = f"{line}: " if line else ""
         dynamic = any(word in kind for word in ("DataDependent", "DynamicOutputShape", "GuardOnDataDependent"))
-        what = _DYNAMIC if dynamic else f"cannot be traced ({kind}: {_first_line(error)})"
+        what = DATA_DEPENDENT if dynamic else f"cannot be traced ({kind}: {_first_line(error)})"
         raise CaptureError(f"{where}{what}", line=line, reason=_first_line(error)) from error
-
-
-_DYNAMIC = "control flow or a shape depends on the values of tensors; a program has one static graph"
 
 
 def _first_line(error: Exception) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from assay.program.program import BATCH, METRIC, NEXT, STATE, Program
 
 from . import loss as losses
 from . import optimizer as rules
+from .parts import Parts, check_constants, columns, mode, split
 from .records import Constant, Optimizer, Schedule
 from .trace import gradients, trace
 from .translate import translate
@@ -27,7 +27,6 @@ __all__ = ["Timing", "initial_state", "training_step", "training_step_onnx"]
 MODEL, OPTIMIZER = "model.", "optimizer."
 _PROBED = 8
 Loss = str | losses.LossFunction
-Batch = Mapping[str, Any]
 
 
 @dataclass
@@ -42,7 +41,7 @@ def training_step(
     module: nn.Module,
     loss: Loss,
     optimizer: Any,
-    example_batch: Batch,
+    example_batch: Mapping[str, Any],
     *,
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
@@ -70,7 +69,7 @@ def training_step_onnx(
     module: nn.Module,
     loss: Loss,
     optimizer: Any,
-    example_batch: Batch,
+    example_batch: Mapping[str, Any],
     *,
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
@@ -87,7 +86,9 @@ def training_step_onnx(
     timing.trace = time.perf_counter() - started
     started = time.perf_counter()
     check_constants(graph, step.constants_at, list(parts.constants))
-    model = translate(graph, step.sources(), step.results, name="training_step", marked={"learning_rate": "learning_rate"})
+    model = translate(
+        graph, step.sources(), step.results, name="training_step", marked={"learning_rate": "learning_rate"}
+    )
     timing.translate = time.perf_counter() - started
     return model
 
@@ -104,74 +105,6 @@ def initial_state(module: nn.Module, optimizer: Any) -> dict[str, np.ndarray[Any
         zeros = torch.zeros_like(parts.parameters[name])
         state |= {f"{OPTIMIZER}{moment}.{name}": zeros for moment in rule.moments}
     return {name: state[name].detach().cpu().contiguous().numpy().copy() for name in sorted(state)}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The tensors of a module by name, each once: parameters, buffers that are state, buffers that are constants."""
-
-    parameters: dict[str, Tensor]
-    buffers: dict[str, Tensor]
-    constants: dict[str, Tensor]
-
-    @property
-    def state(self) -> dict[str, Tensor]:
-        """Parameters and state buffers."""
-        return {**self.parameters, **self.buffers}
-
-
-def split(module: nn.Module) -> Parts:
-    """The parts of `module`. Raises CaptureError for parameters that are not float32 and buffers that exact-1 lacks."""
-    if not isinstance(module, nn.Module):
-        raise CaptureError(f"{type(module).__name__} is not a torch.nn.Module")
-    parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
-    for name, p in parameters.items():
-        if isinstance(p, nn.parameter.UninitializedTensorMixin):
-            raise CaptureError(f"parameter {name} has no shape yet", hint="Run the lazy module once first.", parameter=name)
-        if p.dtype != torch.float32:
-            raise CaptureError(
-                f"parameter {name} is {p.dtype}", hint="exact-1 trains in float32: call model.float().", parameter=name
-            )
-    for name, b in buffers.items():
-        if b.dtype == torch.float64 or b.is_complex():
-            raise CaptureError(f"buffer {name} is {b.dtype}", hint="Store it as float32.", buffer=name)
-    kept = set(module.state_dict())
-    return Parts(
-        parameters,
-        {name: b for name, b in buffers.items() if name in kept},
-        {name: b for name, b in buffers.items() if name not in kept},
-    )
-
-
-def columns(batch: Batch) -> dict[str, Tensor]:
-    """The columns of an example batch as tensors, in name order."""
-    tensors = {name: torch.as_tensor(batch[name]) for name in sorted(batch)}
-    for name, tensor in tensors.items():
-        if tensor.dtype == torch.float64 or tensor.is_complex():
-            raise CaptureError(f"column {name} is {tensor.dtype}", hint="Store it as float32.", column=name)
-    return tensors
-
-
-@contextlib.contextmanager
-def mode(module: nn.Module, *, training: bool) -> Iterator[None]:
-    """Every submodule in the given mode, unless `module` itself has it already; all modes restored at the end."""
-    before = {part: part.training for part in module.modules()}
-    if module.training != training:
-        module.train(training)
-    try:
-        yield
-    finally:
-        for part, was in before.items():
-            part.training = was
-
-
-def check_constants(graph: torch.fx.GraphModule, first: int, names: Sequence[str]) -> None:
-    """Raise CaptureError if the model wrote to a buffer that is no state: the results after `first` must be inputs."""
-    results = list(graph.graph.nodes)[-1].args[0]
-    for name, result in zip(names, results[first:], strict=True):
-        if result.op != "placeholder":
-            raise CaptureError(f"the model writes to the buffer {name}, which is not persistent", hint="Register it with persistent=True.", buffer=name)
-    list(graph.graph.nodes)[-1].args = (results[:first],)
 
 
 class _Step:
@@ -220,7 +153,13 @@ class _Step:
         with torch.no_grad():
             after = self._update(values, {name: g.detach() for name, g in grads.items()}, state, lr, step)
         after |= {MODEL + name: given[name] for name in self.parts.buffers}
-        return [*(after[name] for name in self.state), loss.detach(), probe, lr, *(given[n] for n in self.parts.constants)]
+        return [
+            *(after[name] for name in self.state),
+            loss.detach(),
+            probe,
+            lr,
+            *(given[n] for n in self.parts.constants),
+        ]
 
     def _loss(self, given: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
         args, keywords = losses.positional(batch)
@@ -243,5 +182,3 @@ class _Step:
         values, moments = rules.update(self.rule, values, grads, moments, lr, step)
         after = {MODEL + name: tensor for name, tensor in values.items()}
         return after | {OPTIMIZER + name: tensor for name, tensor in moments.items()}
-
-

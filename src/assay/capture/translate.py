@@ -14,6 +14,7 @@ from assay.program.types import DType
 from .graph import Graph, Value
 from .operators import TRANSLATIONS, Call, dtype_of, refuse
 from .philox import uniform
+from .trace import DATA_DEPENDENT
 
 __all__ = ["translate"]
 
@@ -39,7 +40,11 @@ def translate(
 
 class _Translation:
     def __init__(
-        self, module: fx.GraphModule, inputs: Sequence[str | torch.Tensor], outputs: Sequence[str], marked: dict[str, str]
+        self,
+        module: fx.GraphModule,
+        inputs: Sequence[str | torch.Tensor],
+        outputs: Sequence[str],
+        marked: dict[str, str],
     ) -> None:
         self.module, self.graph, self.values = module, Graph(), dict[fx.Node, Entry]()
         self.random = 0
@@ -82,15 +87,17 @@ class _Translation:
         if node.target is operator.getitem:
             return self.values[node.args[0]][node.args[1]]  # type: ignore[index, return-value]
         function = TRANSLATIONS.get(str(node.target))
+        if str(node.target) == "aten._local_scalar_dense.default":
+            raise refuse(node, f"makes a Python number of a tensor: {DATA_DEPENDENT}")
         if function is None:
-            raise refuse(node, "is not covered", hint=_hint(node))
+            raise refuse(node, "is not covered")
         call = Call(self.graph, node, self._uniform)
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: self.values[n])
         return _checked(node, function(call, *args, **kwargs))
 
     def _mark(self, node: fx.Node) -> Value:
         value = self.values[node]
-        assert isinstance(value, Value)  # noqa: S101
+        assert isinstance(value, Value)
         return self.graph.alias(self.marks[node], value)
 
     def _result(self, port: str) -> Value:
@@ -131,10 +138,3 @@ def _checked(node: fx.Node, entry: Entry) -> Entry:
 
 
 _BUG = "This is a bug in assay's translation; please report the operator."
-
-
-def _hint(node: fx.Node) -> str | None:
-    if "rnn" in str(node.target) or "lstm" in str(node.target) or "gru" in str(node.target):
-        return "Recurrent layers have no translation; write the recurrence out."
-    return None
-

@@ -240,7 +240,10 @@ def masked_fill(c: Call, x: Value, mask: Value, value: Number) -> Value:
     return where(c, mask, value, x)
 
 
-@translates("clone.default", "detach.default", "alias.default", "lift_fresh_copy.default", "lift_fresh.default", "contiguous.default")
+@translates(
+    "clone.default", "detach.default", "alias.default", "lift_fresh_copy.default", "lift_fresh.default",
+    "contiguous.default",
+)  # fmt: skip
 def same(c: Call, x: Value, **options: object) -> Value:
     """The same tensor."""
     return x

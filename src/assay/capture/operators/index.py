@@ -159,4 +159,3 @@ def _coordinates(c: Call, indices: list[Value], shape: tuple[int, ...]) -> Value
         index = g.emit("Where", negative, g.emit("Add", index, n), index, dtype=INT64)
         columns.append(g.unsqueeze(g.expand(index, full), [len(full)]))
     return g.concat(columns, len(full))
-

@@ -63,7 +63,9 @@ def avg_pool2d(
     """Sum per window, divided by the number of cells that count."""
     window = _window(c, kernel, stride, padding, ceil)
     total = window_sum(c.graph, _batched(c.graph, x), *window)
-    return c.graph.reshape(c.graph.emit("Div", total, _counts(c, x.shape, total.shape, window, count_pad, divisor)), c.shape)
+    return c.graph.reshape(
+        c.graph.emit("Div", total, _counts(c, x.shape, total.shape, window, count_pad, divisor)), c.shape
+    )
 
 
 @translates("avg_pool2d_backward.default")

@@ -13,7 +13,6 @@ from assay.errors import CaptureError
 from assay.program.types import DType
 
 from ..graph import Graph, Value
-from ..source import line_of_stack
 
 __all__ = ["TRANSLATIONS", "Call", "dtype_of", "refuse", "translates"]
 
@@ -75,11 +74,13 @@ def dtype_of(dtype: torch.dtype, node: fx.Node) -> DType:
     try:
         return DType(str(dtype).removeprefix("torch."))
     except ValueError:
-        raise refuse(node, f"computes in {dtype}", hint="exact-1 computes in float32; cast the model and its inputs.") from None
+        raise refuse(
+            node, f"computes in {dtype}", hint="exact-1 computes in float32; cast the model and its inputs."
+        ) from None
 
 
 def refuse(node: fx.Node, what: str, *, hint: str | None = None) -> CaptureError:
     """The error that names the operator of `node` and the line of the user's model; to be raised by the caller."""
-    line, operator = line_of_stack(node.meta.get("stack_trace")), str(node.target).removesuffix(".default")
+    line, operator = node.meta.get("stack_trace") or None, str(node.target).removesuffix(".default")
     where = f"{line}: " if line else ""
     return CaptureError(f"{where}operator {operator} {what}", hint=hint, operator=operator, line=line)

@@ -62,9 +62,7 @@ def repeat(c: Call, x: Value, repeats: Sequence[int]) -> Value:
 
 
 @translates("slice.Tensor")
-def slice_(
-    c: Call, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Value:
+def slice_(c: Call, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Value:
     """x[start:end:step] along `dim`."""
     a = x.axis(dim)
     return c.graph.slice(x, a, *_bounds(x.shape[a], start, end), step)

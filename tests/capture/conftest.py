@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from assay.capture import SGD, Adam, AdamW, Constant, initial_state, training_st
 from assay.capture import loss as losses
 
 torch.set_num_threads(1)
+logging.getLogger("torch.__trace").setLevel(logging.WARNING)  # pytest would format a record per fake tensor
 Arrays = dict[str, np.ndarray[Any, Any]]
 _TORCH = {SGD: torch.optim.SGD, Adam: torch.optim.Adam, AdamW: torch.optim.AdamW}
 

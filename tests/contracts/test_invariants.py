@@ -310,4 +310,4 @@ def test_money_is_safe_whatever_happens() -> None:
 
 @pytest.mark.slow
 def test_money_is_safe_whatever_happens_for_longer() -> None:
-    run(examples=150, steps=120)
+    run(examples=60, steps=100)

@@ -17,8 +17,8 @@ from .. import check_inputs
 from .function import Work, declare
 from .native import Library, Machine, machine
 from .plan import Plan, plan
-from .runner import COLUMNS, RUN, declare_run
-from .team import Team
+from .runner import COLUMNS, COUNTERS, RUN, declare_run
+from .team import Share, Team
 
 __all__ = ["Executable", "compile"]
 
@@ -26,6 +26,8 @@ Array = np.ndarray[Any, Any]
 
 SHARED_FROM = 1 << 15
 """Scalar operations from which a step is worth sharing among threads."""
+PIECES = 4
+"""Pieces per thread of a shared step: a late thread then costs little."""
 
 
 def compile(program: Program, *, threads: int = 1, features: str | None = None) -> Executable:
@@ -55,7 +57,7 @@ class Executable:
         self._constants = {n: np.require(a, requirements=["C", "A"]) for n, a in program.constants.items()}
         self._index = self._tensor_numbers()
         self._tensors = np.zeros(len(self._index) + 1, np.int64)
-        self._slots, self._steps = _tables(self._plan, works, self._library, self._index)
+        self._slots, self._steps = _tables(self._plan, works, self._library, self._index, threads)
         for name, offset in self._plan.offsets.items():
             self._tensors[self._index[name]] = self._arena.ctypes.data + offset
         for name, array in self._constants.items():
@@ -68,16 +70,17 @@ class Executable:
         names += [t for step in self._plan.steps for t in step.tensors]
         return {name: n for n, name in enumerate(dict.fromkeys(names))}
 
-    def _bind(self) -> Any:
-        """A function of the thread number that runs all steps."""
-        kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 3), *([ctypes.c_void_p] * 2))
+    def _bind(self) -> Share:
+        """A function of thread and round that runs the steps; it keeps alive all that the steps touch."""
+        kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 4), *([ctypes.c_void_p] * 2))
         run = kind(self._library.address(RUN))
-        self._arrivals = np.zeros(8, np.int64)
+        counters = _aligned_bytes(8 * COUNTERS * len(self._steps))
         tables = (self._tensors.ctypes.data, self._steps.ctypes.data, len(self._plan.steps))
-        arrivals, scratch, threads = self._arrivals.ctypes.data, [s.ctypes.data for s in self._scratch], self.threads
+        scratch, threads = [s.ctypes.data for s in self._scratch], self.threads
+        alive = (self._library, self._tensors, self._steps, self._slots, self._arena, self._scratch, self._constants)
 
-        def share(thread: int) -> None:
-            run(*tables, thread, threads, arrivals, scratch[thread])
+        def share(thread: int, number: int, _: object = (alive, counters)) -> None:
+            run(*tables, thread, threads, number, counters.ctypes.data, scratch[thread])
 
         return share
 
@@ -92,7 +95,6 @@ class Executable:
                 if tensor not in made and tensor not in arrays and tensor not in self._constants:
                     made[tensor] = np.empty(port.shape, port.dtype.numpy)
                     self._tensors[self._index[tensor]] = made[tensor].ctypes.data
-            self._arrivals[0] = 0
             self._team.run()
         known = {**arrays, **self._constants, **made}
         outputs: dict[str, Array] = {}
@@ -109,7 +111,9 @@ def _aligned_bytes(size: int) -> Array:
     return raw[start : start + size]
 
 
-def _tables(plan: Plan, works: list[Work], library: Library, index: dict[str, int]) -> tuple[Array, Array]:
+def _tables(
+    plan: Plan, works: list[Work], library: Library, index: dict[str, int], threads: int
+) -> tuple[Array, Array]:
     """The slots of all steps one after another, and the step table that runner.py describes."""
     slots = np.array([index[t] for step in plan.steps for t in step.tensors] or [0], np.int64)
     steps = np.zeros((max(1, len(plan.steps)), COLUMNS), np.int64)
@@ -117,7 +121,8 @@ def _tables(plan: Plan, works: list[Work], library: Library, index: dict[str, in
     at = 0
     for n, step in enumerate(plan.steps):
         work = works[step.form]
-        shared = work.points >= SHARED_FROM and work.units > 1
-        steps[n] = (entries[step.form], slots.ctypes.data + 8 * at, work.units, work.grain, plan.waits[n], shared)
+        shared = work.points >= SHARED_FROM and work.units > work.grain
+        piece = -(-work.units // (work.grain * threads * PIECES)) * work.grain
+        steps[n] = (entries[step.form], slots.ctypes.data + 8 * at, work.units, piece, plan.waits[n], shared)
         at += len(step.tensors)
     return slots, steps

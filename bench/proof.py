@@ -55,7 +55,7 @@ def bare(runner: Runner, state: State) -> None:
 def proven(runner: Runner, state: State, folder: Path) -> None:
     """The same steps as a solver takes them, until the last checkpoint is on the disk."""
     store, journal = Store(folder / "store"), Journal(folder / "journal.json")
-    train(runner.spec, runner, state, journal, store, lambda blob: None, lambda step, loss: None)
+    train(runner.spec, runner, runner.ports, state, journal, store, lambda blob: None, lambda step, loss: None)
 
 
 def hashing(state: State) -> dict[str, float]:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import msgspec
 
 from assay import chain
-from assay.errors import UnavailableError
+from assay.errors import MismatchError, UnavailableError
 from assay.observe import read_json, write_json
-from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory
+from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory, trajectory_limit
 from assay.words import Blob, Task, TaskState, Trajectory
 
 from .worker import Role
@@ -74,6 +74,8 @@ class VerifierRole(Role):
         runner = session.runner(spec, session.program(spec))
 
         def trajectory() -> Trajectory:
+            if commitment.trajectory.size > trajectory_limit(spec):
+                raise MismatchError("The announced trajectory is larger than any.", step=0)
             return read_trajectory(
                 session.fetcher.fetch(commitment.trajectory).read_bytes(), commitment.root, spec, runner
             )

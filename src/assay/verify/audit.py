@@ -13,7 +13,7 @@ from assay.words import Blob, Record, TaskSpec, Trajectory, Verdict, parse
 
 from .attestation import match_commitment, mismatch_commitment
 
-__all__ = ["MALFORMED", "STATE_DIFFERS", "WITHHELD", "Sealed", "audit", "read_trajectory"]
+__all__ = ["MALFORMED", "STATE_DIFFERS", "WITHHELD", "Sealed", "audit", "read_trajectory", "trajectory_limit"]
 
 STATE_DIFFERS, WITHHELD, INITIAL_DIFFERS, MALFORMED = 1, 2, 3, 4
 NO_ROOT = "0" * 64
@@ -57,6 +57,11 @@ class Sealed(Record, frozen=True):
             self.found_root,
             REASONS[self.reason],
         )
+
+
+def trajectory_limit(spec: TaskSpec) -> int:
+    """An upper bound in bytes of a trajectory of `spec`: nobody need fetch more, whatever size a solver announces."""
+    return 512 + 512 * (spec.intervals + 1)
 
 
 def read_trajectory(data: bytes, root: str, spec: TaskSpec, runner: Runner) -> Trajectory:

@@ -54,7 +54,7 @@ class Executable:
         self._library = Library(str(module), target)
         self._arena = _aligned_bytes(self._plan.arena)
         self._scratch = [_aligned_bytes(max((w.scratch for w in works), default=0)) for _ in range(threads)]
-        self._constants = {n: np.require(a, requirements=["C", "A"]) for n, a in program.constants.items()}
+        self._constants = {n: _aligned(np.ascontiguousarray(a)) for n, a in program.constants.items()}
         self._index = self._tensor_numbers()
         self._tensors = np.zeros(len(self._index) + 1, np.int64)
         self._slots, self._steps = _tables(self._plan, works, self._library, self._index, threads)
@@ -62,6 +62,10 @@ class Executable:
             self._tensors[self._index[name]] = self._arena.ctypes.data + offset
         for name, array in self._constants.items():
             self._tensors[self._index[name]] = array.ctypes.data
+        given = {p.name for p in program.inputs} | set(self._constants)
+        made = {t: (t, port.shape, port.dtype.numpy) for port, t in program.outputs if t not in given}
+        self._fresh = list(made.values())
+        self._varying = np.array([self._index[t] for t in [*(p.name for p in program.inputs), *made]], np.int64)
         self._lock = threading.Lock()
         self._team = Team(self._bind(), threads)
 
@@ -86,22 +90,21 @@ class Executable:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input."""
-        arrays = {n: np.require(a, requirements=["C", "A"]) for n, a in check_inputs(self.program, inputs).items()}
+        arrays = {n: _aligned(a) for n, a in check_inputs(self.program, inputs).items()}
         with self._lock:
-            for name, array in arrays.items():
-                self._tensors[self._index[name]] = array.ctypes.data
-            made: dict[str, Array] = {}
-            for port, tensor in self.program.outputs:
-                if tensor not in made and tensor not in arrays and tensor not in self._constants:
-                    made[tensor] = np.empty(port.shape, port.dtype.numpy)
-                    self._tensors[self._index[tensor]] = made[tensor].ctypes.data
+            made = {tensor: np.empty(shape, dtype) for tensor, shape, dtype in self._fresh}
+            self._tensors[self._varying] = [a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())]
             self._team.run()
-        known = {**arrays, **self._constants, **made}
+        known = {**self._constants, **arrays, **made}
         outputs: dict[str, Array] = {}
         for port, tensor in self.program.outputs:
             fresh = made.pop(tensor, None)
             outputs[port.name] = np.array(known[tensor]).reshape(port.shape) if fresh is None else fresh
         return outputs
+
+
+def _aligned(array: Array) -> Array:
+    return array if array.flags.aligned else np.require(array, requirements=["C", "A"])
 
 
 def _aligned_bytes(size: int) -> Array:

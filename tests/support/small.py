@@ -17,11 +17,11 @@ from safetensors.numpy import load_file
 
 from assay.chain import Client, Deployment, Key, Market, Opening, Role, Stakes, Token, deploy, events
 from assay.chain.node import Node
-from assay.roles.digits import digits
 from assay.engine import exact
 from assay.market import Package, Plan, Windows, package, quote, terms
 from assay.program import Program, load
 from assay.proof import Dataset, Runner, commitment_root, decode_state, opening
+from assay.roles.digits import digits
 from assay.settle import receipt
 from assay.solve import Journal, train
 from assay.store import Store

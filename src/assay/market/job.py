@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 import uuid
@@ -21,6 +22,8 @@ __all__ = ["package_job", "read_job"]
 def read_job(path: Path, function: str = "task") -> Job:
     """Run the Python file at `path` and call its `function`, which returns a Job. It is the submitter's own code.
 
+    What it prints goes to stderr: stdout is for this command's own data.
+
     Raises NotFoundError or UsageError; an error inside the file is shown with its own traceback as the cause.
     """
     if not path.is_file():
@@ -33,17 +36,21 @@ def read_job(path: Path, function: str = "task") -> Job:
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent.resolve()))
     try:
-        found.loader.exec_module(module)
-        make = getattr(module, function, None)
-        if not callable(make):
-            raise UsageError(f"{path} has no function {function!r}.", hint="Name another one: FILE.py:function.")
-        job = make()
+        with contextlib.redirect_stdout(sys.stderr):
+            found.loader.exec_module(module)
+            make = getattr(module, function, None)
+            if not callable(make):
+                raise UsageError(f"{path} has no function {function!r}.", hint="Name another one: FILE.py:function.")
+            job = make()
     except AssayError:
         raise
-    except Exception as reason:
-        raise UsageError(f"{path} failed: {type(reason).__name__}: {reason}", hint="Run it with python to see more.") from reason
+    except (Exception, SystemExit) as reason:
+        raise UsageError(
+            f"{path} failed: {type(reason).__name__}: {reason}", hint="Run it with python to see more."
+        ) from reason
     finally:
-        sys.path.remove(str(path.parent.resolve()))
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(path.parent.resolve()))
     if not isinstance(job, Job):
         raise UsageError(
             f"{function}() in {path} returned {type(job).__name__}, not an assay.capture.Job.",
@@ -55,11 +62,12 @@ def read_job(path: Path, function: str = "task") -> Job:
 def package_job(job: Job, store: Store) -> Package:
     """Capture `job` and package it into `store`. Raises CaptureError for what can't be captured."""
     batch = job.example_batch()
-    source = capture.training_step_onnx(
-        job.module, job.loss, job.optimizer, batch, schedule=job.schedule, clip_norm=job.clip_norm
-    )
     judging = {}
-    if job.held_out is not None:
-        judging = {"inference": load(capture.inference_onnx(job.module, batch)), "held_out": job.held_out}
+    with contextlib.redirect_stdout(sys.stderr):
+        source = capture.training_step_onnx(
+            job.module, job.loss, job.optimizer, batch, schedule=job.schedule, clip_norm=job.clip_norm
+        )
+        if job.held_out is not None:
+            judging = {"inference": load(capture.inference_onnx(job.module, batch)), "held_out": job.held_out}
     plan = Plan(job.name, job.steps, job.batch_size, job.interval, job.seed)
     return package(store, plan, source, capture.initial_state(job.module, job.optimizer), job.dataset, **judging)

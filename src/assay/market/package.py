@@ -15,7 +15,9 @@ from assay.errors import ConfigError, NotFoundError, RefusedError
 from assay.program import Program, load
 from assay.proof import Dataset, decode_state, encode_state, program_root, state_root
 from assay.store import Store
-from assay.words import Audit, Blob, Record, TaskSpec, canonical
+from assay.words import Audit, Blob, Record, TaskSpec, canonical, parse
+
+from .quote import MAX_AUDIT
 
 __all__ = ["Evaluation", "Package", "Plan", "package", "read_task"]
 
@@ -102,9 +104,19 @@ def package(
         seed=plan.seed,
         steps=plan.steps,
         interval=plan.spaced(),
-        audit=plan.audit or Audit(2, max(1, -(-intervals // 2))),
+        audit=plan.audit or Audit(2, min(MAX_AUDIT, max(1, -(-intervals // 2)))),
     )
-    return Package(spec, store.put(canonical(spec)), program, **judging)
+    return Package(spec, store.put(_encoded(spec)), program, **judging)
+
+
+def _encoded(spec: TaskSpec) -> bytes:
+    """The spec's bytes, if whoever reads them will take them for a spec."""
+    try:
+        data = canonical(spec)
+        parse(TaskSpec, data)
+    except (msgspec.MsgspecError, OverflowError) as reason:
+        raise ConfigError(f"This is not a task: {reason}.", name=spec.name) from reason
+    return data
 
 
 def _check_columns(program: Program, dataset: Dataset, batch_size: int) -> None:
@@ -118,15 +130,33 @@ def _check_columns(program: Program, dataset: Dataset, batch_size: int) -> None:
                 f"A batch of {name!r} is {found[0]}{list(found[1:])}, the program wants {expected[0]}{list(port.shape)}.",
                 column=name,
             )
+    for name in dataset.columns.keys() - program.batch.keys():
+        raise RefusedError(f"The dataset has the column {name!r}, which the program does not read.", column=name)
+
+
+def _check_judging(trained: Program, inference: Program, held_out: Mapping[str, np.ndarray], label: str) -> None:
+    """A judgement that can't be made should be known of before the training is paid for."""
+    if any(trained.state.get(name) != port for name, port in inference.state.items()):
+        raise RefusedError("The inference program wants another state than the one that is trained.")
+    read = [name for name in inference.batch if name != label]
+    if len(read) != 1 or len(inference.inputs) != len(inference.state) + len(inference.batch):
+        raise RefusedError(f"The inference program has to read one column besides the label; it reads {read}.")
+    port, column, labels = inference.batch[read[0]], held_out.get(read[0]), held_out.get(label)
+    if column is None or (column.dtype, column.shape[1:]) != (port.dtype.numpy, port.shape[1:]):
+        raise RefusedError(
+            f"The held-out set has no column {read[0]!r} that the inference program takes.", column=read[0]
+        )
+    if labels is None or labels.ndim != 1:
+        raise RefusedError(f"The held-out set has no column {label!r} with one label per row.", column=label)
 
 
 def read_task(path: Path, store: Store) -> Package:
     """Package the task that a TASK.toml describes. Raises ConfigError or NotFoundError for what is wrong with it."""
     try:
         described = msgspec.convert(tomllib.loads(path.read_text()), TaskFile)
-    except FileNotFoundError:
-        raise NotFoundError(f"There is no task file {path}.") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as reason:
+    except OSError as reason:
+        raise NotFoundError(f"There is no task file {path}: {reason.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as reason:
         raise ConfigError(f"{path} is not a task file: {reason}", path=str(path)) from reason
     folder = path.parent
 
@@ -136,15 +166,14 @@ def read_task(path: Path, store: Store) -> Package:
         except OSError as reason:
             raise NotFoundError(f"{path} names {name}, which can't be read: {reason.strerror}.") from reason
 
-    judging: dict[str, Any] = {}
-    if described.evaluate:
-        judging = {
-            "inference": load(read(described.evaluate.program)),
-            "held_out": Dataset.parse(read(described.evaluate.dataset)).columns,
-            "label": described.evaluate.label,
-        }
     plan = Plan(**{name: getattr(described, name) for name in Plan.__struct_fields__})
     source = read(described.program)
-    initial = decode_state(read(described.initial), load(source).state)
+    program = load(source)
+    judging: dict[str, Any] = {}
+    if judge := described.evaluate:
+        inference, held_out = load(read(judge.program)), Dataset.parse(read(judge.dataset)).columns
+        _check_judging(program, inference, held_out, judge.label)
+        judging = {"inference": inference, "held_out": held_out, "label": judge.label}
+    initial = decode_state(read(described.initial), program.state)
     columns = Dataset.parse(read(described.dataset)).columns
     return package(store, plan, source, initial, columns, **judging)

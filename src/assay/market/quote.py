@@ -7,10 +7,14 @@ from assay.program import Program
 from assay.words import Record, TaskSpec
 from assay.words.units import TERA, ceil_div
 
-__all__ = ["DEFAULT_RATE", "Quote", "Windows", "quote"]
+__all__ = ["DEFAULT_RATE", "MAX_AUDIT", "MAX_INTERVALS", "MAX_VERIFIERS", "Quote", "Windows", "quote"]
 
 DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
+
+
+MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 64, 2**20 - 1
+"""Most verifiers of a task, intervals of a verifier and intervals of a task that the market contract takes."""
 
 
 class Windows(Record, frozen=True):
@@ -35,16 +39,17 @@ class Quote(Record, frozen=True):
     @property
     def overhead(self) -> float:
         """What checking costs, as a fraction of the computation."""
-        return (self.escrow - self.price) / self.price
+        return (self.escrow - self.price) / self.price if self.price else 0.0
 
 
 def quote(program: Program, spec: TaskSpec, rate: int = DEFAULT_RATE) -> Quote:
     """The exact price of `spec`: counted operations times `rate`, rounded up once; a verifier is paid for its share of it.
 
-    Raises UsageError if the audit asks for more intervals than there are.
+    Raises UsageError if the audit asks for more intervals than there are, or for more than the contract takes.
     """
     if rate < 1:
         raise UsageError(f"The rate must be positive, not {rate}.", rate=rate)
+    _check_size(spec)
     if spec.audit.intervals > spec.intervals:
         raise UsageError(
             f"The audit draws {spec.audit.intervals} intervals per verifier, but the task has {spec.intervals}.",
@@ -56,3 +61,14 @@ def quote(program: Program, spec: TaskSpec, rate: int = DEFAULT_RATE) -> Quote:
     fee = ceil_div(price * spec.audit.intervals, spec.intervals)
     escrow = price + fee * spec.audit.verifiers
     return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow)
+
+
+def _check_size(spec: TaskSpec) -> None:
+    sizes = {
+        "verifiers": (spec.audit.verifiers, MAX_VERIFIERS, "Lower audit.verifiers."),
+        "intervals per verifier": (spec.audit.intervals, MAX_AUDIT, "Lower audit.intervals."),
+        "intervals": (spec.intervals, MAX_INTERVALS, "Raise the checkpoint interval."),
+    }
+    for name, (found, limit, hint) in sizes.items():
+        if found > limit:
+            raise UsageError(f"The task has {found} {name}; the market takes {limit}.", hint=hint, limit=limit)

@@ -40,7 +40,14 @@ class SolverRole(Role):
             case _:
                 self.push(task, mine=False)
 
+    def _engaged(self) -> bool:
+        """Whether a task of ours has not ended: its traces must be opened in time, so nothing else is begun before."""
+        others = (self.session.market.task(task) for task in self.watchlist.tasks)
+        return any(other.solver == self.session.address and not other.state.final for other in others)
+
     def _consider(self, task: Task) -> None:
+        if self._engaged():
+            return
         spec = self.session.spec(task.spec)
         program = self.session.program(spec)
         terms = self.session.market.record(task.id).terms

@@ -21,6 +21,11 @@ class Watchlist:
         self._reader = reader
         self._tasks: dict[str, None] = dict.fromkeys(read_json(path, []))
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks to look after, as of the last `refresh`."""
+        return tuple(self._tasks)
+
     def refresh(self) -> tuple[str, ...]:
         """Read what is new on the chain; returns the tasks to look after."""
         found = self._reader.read()

@@ -22,6 +22,9 @@ __all__ = ["Role"]
 ATTEMPTS = 3
 """How often a role tries again after an unexpected error in one task."""
 
+PAUSE = 1.0
+"""Seconds before a role looks again at a task for which the contract refused what it tried."""
+
 PATIENCE = 5.0
 """Seconds before a role does a push that another role should have done."""
 
@@ -37,6 +40,7 @@ class Role(ABC):
         self.log = session.log
         reader = EventReader(session.client, session.network.contracts, session.settings.folder / "cursor.json")
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
+        self._not_before: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
         self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
 
@@ -77,6 +81,8 @@ class Role(ABC):
 
     def look(self, task_id: str) -> None:
         """Do whatever `task_id` asks of this role now; a refusal by chain or input ends the attempt, not the role."""
+        if time.monotonic() < self._not_before.get(task_id, 0):
+            return
         task = self.session.market.task(task_id)
         try:
             if task.state.final:
@@ -85,7 +91,8 @@ class Role(ABC):
             else:
                 self.act(task)
         except Reverted as error:
-            # Somebody else was faster, or the deadline passed: the next turn sees the new state.
+            # Somebody else was faster, or the deadline passed: a later turn sees the new state.
+            self._not_before[task_id] = time.monotonic() + PAUSE
             self.log.info("reverted", task=task_id, reason=error.message)
         except (MoneyError, UnavailableError):
             raise

@@ -93,7 +93,9 @@ class Executable:
         arrays = {n: _aligned(a) for n, a in check_inputs(self.program, inputs).items()}
         with self._lock:
             made = {tensor: np.empty(shape, dtype) for tensor, shape, dtype in self._fresh}
-            self._tensors[self._varying] = [a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())]
+            self._tensors[self._varying] = [
+                a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())
+            ]
             self._team.run()
         known = {**self._constants, **arrays, **made}
         outputs: dict[str, Array] = {}

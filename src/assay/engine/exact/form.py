@@ -25,6 +25,7 @@ __all__ = [
     "Local",
     "Statement",
     "Target",
+    "check_depends",
     "collapse",
     "depends",
 ]
@@ -171,13 +172,14 @@ class Form:
 def depends(arg: Arg, dim: int) -> bool:
     """Whether an argument's value can change along the loop `dim`."""
     if isinstance(arg, Access):
-        return arg.flat.strides[dim] != 0 or any(_check_depends(c, dim) for c in arg.checks)
+        return arg.flat.strides[dim] != 0 or any(check_depends(c, dim) for c in arg.checks)
     if isinstance(arg, Iota):
         return arg.coord.strides[dim] != 0 or (arg.via is not None and depends(arg.via, dim))
     return isinstance(arg, Local)
 
 
-def _check_depends(check: Check, dim: int) -> bool:
+def check_depends(check: Check, dim: int) -> bool:
+    """Whether a checked coordinate can change along the loop `dim`."""
     return check.coord.strides[dim] != 0 or (check.via is not None and depends(check.via, dim))
 
 

@@ -216,22 +216,28 @@ class Frame:
         fixed = [c for c in access.checks if not self._check_varies(c)]
         moving = [c for c in access.checks if self._check_varies(c)]
         offset, mask = self.locate(access, fixed)
-        if self.code.width == 1 or (not moving and self.active is None and not self._irregular(access.flat)):
+        if self.code.width == 1 or not (moving or self.active is not None or self._scattered(access.flat)):
             return self._regular(access, offset, mask)
         return self._masked(access, offset, mask, moving)
 
-    def _irregular(self, affine: Affine) -> bool:
-        return isinstance(self.partial[affine].type, ir.VectorType) or self._stride(affine) not in (0, 1)
+    def _scattered(self, affine: Affine) -> bool:
+        return isinstance(self.partial[affine].type, ir.VectorType)
 
     def _add(self, offset: ir.Value, step: ir.Value) -> ir.Value:
         wide = isinstance(offset.type, ir.VectorType)
         return self.code.builder.add(offset, self.code.splat(step) if wide else step)
 
     def _regular(self, access: Access, offset: ir.Value, mask: ir.Value | None) -> tuple[ir.Value, ir.Value | None]:
-        """One element, or consecutive ones; `mask` is a scalar."""
-        code, kind = self.code, memory_type(access.dtype)
-        pointer = code.element(self.buffers[access.slot], kind, offset)
-        value = code.builder.load(pointer, typ=code.wide(kind), align=access.dtype.itemsize)
+        """One element, or evenly spaced ones; `mask` is a scalar."""
+        code, b, kind, stride = self.code, self.code.builder, memory_type(access.dtype), self._stride(access.flat)
+        pointer, size = code.element(self.buffers[access.slot], kind, offset), access.dtype.itemsize
+        if code.width == 1 or stride == 1:
+            value = b.load(pointer, typ=code.wide(kind), align=size)
+        else:  # one by one: faster than a gather instruction
+            value = ir.Constant(code.wide(kind), ir.Undefined)
+            for lane in range(code.width):
+                one = b.load(code.element(pointer, kind, integer(lane * stride)), typ=kind, align=size)
+                value = b.insert_element(value, one, ir.Constant(I32, lane))
         if mask is None:
             return value, None
         return code.select(mask, value, self._bits(access.dtype, access.outside)), code.lanes(mask)

@@ -8,7 +8,7 @@ from math import prod
 from assay.errors import ProgramRefused
 from assay.program.kernel import Axis, Const, Coordinate, Kernel, Order, Read, Scatter
 from assay.program.scalar import OPS
-from assay.program.types import DType
+from assay.program.types import DType, Port
 
 from .form import Access, Affine, Arg, Check, Form, Immediate, Iota, Statement, Target
 
@@ -25,9 +25,9 @@ def indices(kernel: Kernel) -> set[int]:
 
 
 class _Lowering:
-    def __init__(self, kernel: Kernel, types: Mapping[str, DType]) -> None:
+    def __init__(self, kernel: Kernel, tensors: Mapping[str, Port]) -> None:
         self.kernel = kernel
-        self.types = types
+        self.tensors = tensors
         self.extents = kernel.domain + kernel.fold
         self.slots = {kernel.output: 0}
         self.lowered: list[Arg] = []
@@ -47,7 +47,10 @@ class _Lowering:
 
     def access(self, tensor: str, view: tuple[int, ...], axes: tuple[Axis, ...], outside: int | None) -> Arg:
         """The flat access; an `Immediate` where no element is ever inside."""
-        dtype = self.types[tensor]
+        port = self.tensors[tensor]
+        dtype = port.dtype
+        if prod(view) != port.size or len(view) != len(axes):
+            raise ProgramRefused(f"a view does not fit its tensor {tensor}", kernel=self.kernel.output, view=view)
         flat, checks = Affine(0, (0,) * len(self.extents)), []
         for a, (axis, extent) in enumerate(zip(axes, view, strict=True)):
             coord, scale, divisor, via = self.affine(axis), prod(view[a + 1 :]), axis.divisor, self.via(axis)
@@ -73,7 +76,10 @@ class _Lowering:
 
     def target(self, scatter: Scatter) -> Target | None:
         """The access to the output, or None where nothing is ever written: then the output is the base itself."""
-        self.types = {**self.types, self.kernel.output: self.kernel.dtype}
+        kernel, base = self.kernel, self.tensors[scatter.base]
+        if (base.dtype, base.shape) != (kernel.dtype, kernel.shape):
+            raise ProgramRefused("a scatter's base has another type than its output", kernel=kernel.output)
+        self.tensors = {**self.tensors, kernel.output: Port(kernel.output, kernel.dtype, kernel.shape)}
         access = self.access(self.kernel.output, scatter.view, scatter.axes, 0)
         if not isinstance(access, Access):
             return None
@@ -86,23 +92,27 @@ def _copy_of_base(kernel: Kernel) -> Form:
     return Form((0,), (), Order.NONE, 0, (_zero(kernel),), (), 2, Target(empty, 1, prod(kernel.shape)))
 
 
-def form_of(kernel: Kernel, types: Mapping[str, DType]) -> tuple[Form, tuple[str, ...]]:
-    """The form of `kernel`, not collapsed yet, and the tensor in each of its slots. `types` gives the dtype of what it reads.
+def form_of(kernel: Kernel, tensors: Mapping[str, Port]) -> tuple[Form, tuple[str, ...]]:
+    """The form of `kernel`, not collapsed yet, and the tensor in each of its slots. `tensors` gives the type of what it reads.
 
     Raises ProgramRefused if the kernel is malformed.
     """
+    if kernel.scatter is None and prod(kernel.domain) != prod(kernel.shape):
+        raise ProgramRefused("a kernel's loops do not cover its output", kernel=kernel.output)
+    if kernel.fold and kernel.order is Order.NONE:
+        raise ProgramRefused("a fold without an order", kernel=kernel.output)
     if 0 in kernel.domain:
         if kernel.scatter:
             return _copy_of_base(kernel), (kernel.output, kernel.scatter.base)
         return _nothing(kernel), (kernel.output,)
     if 0 in kernel.fold:
         return _fold_of_nothing(kernel), (kernel.output,)
-    lowering = _Lowering(kernel, types)
+    lowering = _Lowering(kernel, tensors)
     for operand in kernel.operands:
         lowering.lowered.append(lowering.operand(operand))
     used = indices(kernel)
     args = tuple(x for n, x in enumerate(lowering.lowered) if n not in used)
-    accumulates = bool(kernel.fold) or kernel.order is not Order.NONE
+    accumulates = kernel.order is not Order.NONE
     target = None
     if kernel.scatter:
         args = (lowering.lowered[-1],)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import llvmlite.ir as ir
 
 from .code import F32, I32, Code, integer
-from .form import Access
+from .form import Access, check_depends
 from .frame import Frame, loop
 
 __all__ = ["Walk", "copy", "transpose"]
@@ -23,7 +23,7 @@ class Walk(NamedTuple):
 
 def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vector: int) -> None:
     """target[sum of index·step] = the operand at these indices, from where `frame` stands."""
-    b = frame.code.builder
+    b, walks = frame.code.builder, _joined(frame, access, walks)
     if not walks:
         b.store(frame.value(access, ()), target, align=4)
         return
@@ -39,6 +39,25 @@ def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vect
         return ()
 
     loop(b, integer(0), count, 1, (), body)
+
+
+def _joined(frame: Frame, access: Access, walks: list[Walk]) -> list[Walk]:
+    """Neighbouring loops as one where both sides run straight through them."""
+    strides, joined = access.flat.strides, list(walks[-1:])
+    for outer in reversed(walks[:-1]):
+        inner = joined[0]
+        fixed = not any(check_depends(c, d) for c in access.checks for d in (outer.dim, inner.dim))
+        through = isinstance(inner.count, int) and (strides[outer.dim], outer.step) == (
+            strides[inner.dim] * inner.count,
+            inner.step * inner.count,
+        )
+        if fixed and through:
+            known = isinstance(outer.count, int)
+            count = outer.count * inner.count if known else frame.code.builder.mul(outer.count, integer(inner.count))
+            joined[0] = Walk(inner.dim, count, inner.step)
+        else:
+            joined.insert(0, outer)
+    return joined
 
 
 def transpose(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.errors import ProgramRefused
 from assay.program.program import Program
-from assay.program.types import DType
+from assay.program.types import DType, Port
 
 from .form import Form, collapse
 from .fuse import Part, group, merge
@@ -39,9 +40,12 @@ class Plan:
 
 def plan(program: Program) -> Plan:
     """Lower, drop what nothing reads, share forms, and place the intermediates."""
-    types = _types(program)
-    sizes = {k.output: _bytes(k.shape, k.dtype) for k in program.kernels}
-    parts = [Part(*form_of(program.kernels[n], types)) for n in _needed(program)]
+    tensors = _tensors(program)
+    for port, name in program.outputs:
+        if (port.dtype, port.shape) != (tensors[name].dtype, tensors[name].shape):
+            raise ProgramRefused(f"the output {port.name} is not of the type of its tensor", output=port.name)
+    parts = [Part(*form_of(program.kernels[n], tensors)) for n in _needed(program)]
+    sizes = {name: port.nbytes for name, port in tensors.items()}
     kept = {tensor for _, tensor in program.outputs}
     forms: dict[Form, int] = {}
     steps = []
@@ -65,17 +69,11 @@ def _fused(parts: list[Part], kept: set[str]) -> list[Part]:
     return [merge(members, wanted[n]) for n, members in enumerate(groups)]
 
 
-def _types(program: Program) -> dict[str, DType]:
-    types = {port.name: port.dtype for port in program.inputs}
-    types |= {name: DType.of(array) for name, array in program.constants.items()}
-    return types | {k.output: k.dtype for k in program.kernels}
-
-
-def _bytes(shape: tuple[int, ...], dtype: DType) -> int:
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
-    return size
+def _tensors(program: Program) -> dict[str, Port]:
+    """The type of every tensor by name."""
+    known = {port.name: port for port in program.inputs}
+    known |= {name: Port(name, DType.of(array), array.shape) for name, array in program.constants.items()}
+    return known | {k.output: Port(k.output, k.dtype, k.shape) for k in program.kernels}
 
 
 def _needed(program: Program) -> list[int]:

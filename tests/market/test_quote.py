@@ -1,0 +1,106 @@
+"""A price is counted, rounded once and never exceeded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from importlib.resources import files
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small import program, small
+
+from assay.chain import Deployment
+from assay.errors import UsageError
+from assay.market import DEFAULT_RATE, Windows, quote, terms
+from assay.market.quote import MAX_AUDIT, MAX_VERIFIERS
+from assay.program import Cost
+from assay.words import Audit, Blob, TaskSpec
+from assay.words.units import TERA
+
+BLOB = Blob("0" * 64, 0)
+SPEC = TaskSpec("t", BLOB, "0" * 64, BLOB, "0" * 64, BLOB, "0" * 64, 1, 1, 0, 1, 1, Audit(1, 1))
+
+
+@st.composite
+def offers(draw):
+    """(program with some cost, spec, rate): anything that can be quoted."""
+    interval, intervals = draw(st.integers(1, 1000)), draw(st.integers(1, 1000))
+    steps = interval * (intervals - 1) + draw(st.integers(1, interval))
+    audit = Audit(draw(st.integers(1, MAX_VERIFIERS)), draw(st.integers(1, min(MAX_AUDIT, intervals))))
+    operations = draw(st.integers(0, 10**15))
+    costing = replace(program(), cost=Cost(operations, 0, 0))
+    return (
+        costing,
+        msgspec.structs.replace(SPEC, steps=steps, interval=interval, audit=audit),
+        draw(st.integers(1, 10**9)),
+    )
+
+
+@given(offers())
+def test_escrow_is_price_and_fees_and_the_price_covers_what_was_counted(offer):
+    costing, spec, rate = offer
+    found = quote(costing, spec, rate)
+    counted = Fraction(costing.cost.operations * spec.steps * rate, TERA)
+    assert found.operations == costing.cost.operations * spec.steps
+    assert counted <= found.price < counted + 1, "rounded up, once"
+    share = Fraction(found.price * spec.audit.intervals, spec.intervals)
+    assert share <= found.fee < share + 1, "a verifier is paid for what it replays"
+    assert found.escrow == found.price + found.fee * spec.audit.verifiers
+    assert found.overhead >= 0
+
+
+@given(offers(), st.integers(1, 10**9))
+def test_more_never_costs_less(offer, more):
+    costing, spec, rate = offer
+    found = quote(costing, spec, rate)
+    assert quote(costing, spec, rate + more).escrow >= found.escrow
+    dearer = replace(costing, cost=Cost(costing.cost.operations + more, 0, 0))
+    assert quote(dearer, spec, rate).escrow >= found.escrow
+
+
+def test_the_overhead_is_what_checking_costs():
+    spec = msgspec.structs.replace(SPEC, steps=10, audit=Audit(2, 5))
+    found = quote(replace(program(), cost=Cost(10**12, 0, 0)), spec)
+    assert (found.price, found.fee, found.escrow) == (10 * DEFAULT_RATE, 5 * DEFAULT_RATE, 20 * DEFAULT_RATE)
+    assert found.overhead == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate", "told"),
+    [
+        ({"audit": Audit(2, 5)}, 1, "4"),
+        ({"steps": 1, "audit": Audit(1, 2)}, 1, "1"),
+        ({"audit": Audit(MAX_VERIFIERS + 1, 1)}, 1, str(MAX_VERIFIERS)),
+        ({"steps": 1000, "interval": 1, "audit": Audit(1, MAX_AUDIT + 1)}, 1, str(MAX_AUDIT)),
+        ({"steps": 2**20, "interval": 1}, 1, "interval"),
+        ({}, 0, "rate"),
+        ({}, -5, "rate"),
+    ],
+)
+def test_what_could_not_be_posted_is_refused_before_money_moves(changes, rate, told):
+    spec = msgspec.structs.replace(SPEC, **{"steps": 12, "interval": 3} | changes)
+    with pytest.raises(UsageError, match=told):
+        quote(program(), spec, rate)
+
+
+def test_the_bounds_are_the_contracts():
+    source = (files("assay.contracts") / "vyper" / "market.vy").read_text()
+    bounds = dict(re.findall(r"^(MAX_\w+): constant\(uint256\) = (\d+)$", source, re.M))
+    assert (int(bounds["MAX_VERIFIERS"]), int(bounds["MAX_AUDIT"])) == (MAX_VERIFIERS, MAX_AUDIT)
+
+
+def test_terms_say_what_spec_and_quote_say(store):
+    task = small(store)
+    price = quote(task.program, task.spec)
+    posted = terms(task, price, Windows(1, 2, 3, 4))
+    assert (posted.spec, posted.program_root) == (task.blob.sha256, task.spec.program_root)
+    assert (posted.steps, posted.interval) == (12, 3)
+    assert (posted.price, posted.fee) == (price.price, price.fee)
+    assert (posted.verifiers, posted.audit_intervals) == (2, 2)
+    assert (posted.open_for, posted.work_for, posted.attest_for, posted.reveal_for) == (1, 2, 3, 4)
+    assert posted.price + posted.fee * posted.verifiers == price.escrow
+    assert Deployment.__struct_fields__, "the market's own escrow_of is compared in tests/chain"

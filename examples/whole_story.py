@@ -18,10 +18,10 @@ import numpy as np
 
 from assay.chain import Client, Deployment, Key, Market, Opening, Role, Stakes, Token, create, deploy, events
 from assay.chain.node import Node
-from assay.roles.digits import digits
 from assay.engine import exact
 from assay.market import Package, Quote, Windows, quote, read_task, terms
 from assay.proof import Dataset, Runner, commitment_root, decode_state, opening
+from assay.roles.digits import digits
 from assay.settle import receipt
 from assay.solve import Journal, train
 from assay.store import Store

@@ -59,9 +59,8 @@ def _measure() -> dict[str, Any]:
     from assay.engine import exact
     from assay.market import read_task
     from assay.proof import Dataset, Runner, decode_state
-    from assay.store import Store
-
     from assay.roles.digits import digits
+    from assay.store import Store
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))

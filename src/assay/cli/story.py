@@ -62,11 +62,11 @@ def demo(
 
 def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, dict[str, Any]]:
     from assay.market import quote, read_task
+    from assay.roles.digits import digits
     from assay.roles.session import Session
     from assay.roles.settings import RoleSettings
     from assay.roles.submitter import Submitter
 
-    from assay.roles.digits import digits
     from .view import LiveView
 
     settings = RoleSettings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)

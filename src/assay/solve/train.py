@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from assay.errors import RefusedError
 from assay.program import Port
 from assay.proof import (
     OnStep,
@@ -45,10 +46,14 @@ def train(
 
     A checkpoint is in the store, published and in the journal before the next one is begun to be written, so that a
     solver that is killed goes on from the last one. `ports` is the program's state (`Program.state`), `on_step` gets
-    the number of finished steps and the loss.
+    the number of finished steps and the loss. Raises RefusedError if `initial` is not what the spec names.
     """
     if not journal.entries:
-        journal.append(Entry(new_checkpoint(0, state_root(initial), spec.initial)))
+        start = state_root(initial)
+        if start.hex() != spec.initial_root:
+            # Every verifier would call the result wrong, and the submitter would have model and money.
+            raise RefusedError("The initial state is not the one that the spec names.", found=start.hex())
+        journal.append(Entry(new_checkpoint(0, start, spec.initial)))
     state = initial
     if len(journal.entries) > 1:
         state = decode_state(store.get(journal.entries[-1].checkpoint.blob), ports)

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from assay.errors import UsageError
 from assay.program import Program, load
-from assay.proof import OnStep, Runner, Segment
+from assay.proof import OnStep, Runner, Segment, State, batches_root
 
 __all__ = ["CHEATS", "Cheat", "cheating_worker"]
 
@@ -42,56 +42,50 @@ CHEATS = {
 }
 
 
-class _Deviant:
-    """A worker with the interface of Runner, around an honest one."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-
-    def interval(self, state: Any, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
-        raise NotImplementedError
-
-
-class _Weights(_Deviant):
+@dataclass(frozen=True)
+class _Weights:
     """Trains honestly, but one weight of the checkpoint in the middle of the run is not what training gave."""
 
-    def interval(self, state: Any, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
-        segment = self._runner.interval(state, start, stop, on_step)
-        middle = self._runner.spec.intervals // 2
-        if start != self._runner.spec.bounds(middle)[0]:
+    runner: Runner
+
+    def interval(self, state: State, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
+        segment = self.runner.interval(state, start, stop, on_step)
+        middle = self.runner.spec.intervals // 2
+        if start != self.runner.spec.bounds(middle)[0]:
             return segment
         tampered = {name: array.copy() for name, array in segment.state.items()}
         victim = next(array for _, array in sorted(tampered.items()) if array.dtype == np.float32 and array.size > 1)
-        victim.reshape(-1)[0] = np.nextafter(victim.reshape(-1)[0], np.float32(np.inf))
+        victim.flat[0] = np.nextafter(victim.flat[0], np.float32(np.inf))
         return replace(segment, state=tampered)
 
 
-class _Steps(_Deviant):
+@dataclass(frozen=True)
+class _Steps:
     """Does the first half of each interval's steps and claims all of them."""
 
-    def interval(self, state: Any, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
-        half = start + max(1, (stop - start) // 2) if stop - start > 1 else start
-        segment = self._runner.interval(state, start, half, on_step)
-        whole = self._runner_batches(start, stop)
-        return replace(segment, stop=stop, batches=whole)
+    runner: Runner
 
-    def _runner_batches(self, start: int, stop: int) -> bytes:
-        from assay.proof import batches_root
-
-        spec = self._runner.spec
-        return batches_root(spec.seed, start, stop, spec.batch_size, spec.rows)
+    def interval(self, state: State, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
+        segment = self.runner.interval(state, start, start + (stop - start) // 2, on_step)
+        return replace(segment, stop=stop, batches=_claimed_batches(self.runner, start, stop))
 
 
-class _Order(_Deviant):
+@dataclass(frozen=True)
+class _Order:
     """Draws the rows with another seed, and claims the batches of the task."""
 
-    def interval(self, state: Any, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
-        from assay.proof import batches_root
+    runner: Runner
 
-        spec = self._runner.spec
-        other = Runner(self._runner.executable, msgspec.structs.replace(spec, seed=spec.seed ^ 1), self._runner.dataset)
+    def interval(self, state: State, start: int, stop: int, on_step: OnStep | None = None) -> Segment:
+        spec = self.runner.spec
+        other = Runner(self.runner.executable, msgspec.structs.replace(spec, seed=spec.seed ^ 1), self.runner.dataset)
         segment = other.interval(state, start, stop, on_step)
-        return replace(segment, batches=batches_root(spec.seed, start, stop, spec.batch_size, spec.rows))
+        return replace(segment, batches=_claimed_batches(self.runner, start, stop))
+
+
+def _claimed_batches(runner: Runner, start: int, stop: int) -> bytes:
+    spec = runner.spec
+    return batches_root(spec.seed, start, stop, spec.batch_size, spec.rows)
 
 
 def with_half_rate(program: Program) -> Program:

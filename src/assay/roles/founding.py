@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 import httpx2
 
@@ -11,13 +13,26 @@ from assay.chain import Client, deploy
 from .account import open_key
 from .network import Network
 
-if TYPE_CHECKING:
-    from .devnet import Devnet
-
 __all__ = ["found_network"]
 
 
-def found_network(devnet: Devnet) -> Network:
+class Ground(Protocol):
+    """What the founder needs of a local network."""
+
+    folder: Path
+
+    @property
+    def network_file(self) -> Path:
+        """Where the description goes."""
+
+    def url(self, name: str) -> str:
+        """Where a member answers."""
+
+    def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        """Return when the member is ready."""
+
+
+def found_network(devnet: Ground) -> Network:
     """Wait for chain and depot, deploy what is missing, write and return the network's description."""
     devnet.wait_for("chain", lambda: _answers(devnet.url("chain"), rpc=True))
     devnet.wait_for("depot", lambda: _answers(devnet.url("depot") + "/healthz"))

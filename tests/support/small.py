@@ -226,7 +226,7 @@ class Life:
             self.id,
             self.verifiers[position].address,
             ready,
-            lambda: read_trajectory(store.get(commitment.trajectory), commitment.root, spec, ready),
+            lambda: read_trajectory(store.get(commitment.trajectory), commitment, spec, ready),
             store.get,
             self.intervals(position),
         )

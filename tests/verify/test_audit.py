@@ -18,7 +18,7 @@ from assay.store import Store
 from assay.verify import WITHHELD, Sealed, audit, echo, match_commitment, mismatch_commitment, read_trajectory
 from assay.verify.attestation import REASONS
 from assay.verify.audit import INITIAL_DIFFERS, MALFORMED, STATE_DIFFERS, trajectory_limit
-from assay.words import Blob, Checkpoint, Trajectory, canonical
+from assay.words import Blob, Checkpoint, Commitment, Trajectory, canonical
 
 TASK, ME = "5a" * 32, "0x00000000000000000000000000000000DeaDBeef"
 ALL = (0, 1, 2, 3)
@@ -36,12 +36,15 @@ class Solved:
 
     def audit(self, intervals: tuple[int, ...], data: bytes | Trajectory, **changes: Any) -> Sealed:
         raw = canonical(data) if isinstance(data, Trajectory) else data
-        root = changes.get("root") or commitment_root(self.honest if isinstance(data, bytes) else data).hex()
+        listed = self.honest if isinstance(data, bytes) else data
+        root = changes.get("root") or commitment_root(listed).hex()
+        last = listed.checkpoints[-1].state_root if listed.checkpoints else OTHER
+        commitment = Commitment(root, Blob(OTHER, len(raw)), changes.get("final_root", last))
         found = audit(
             TASK,
             ME,
             self.runner,
-            lambda: read_trajectory(raw, root, self.spec, self.runner),
+            lambda: read_trajectory(raw, commitment, self.spec, self.runner),
             changes.get("source", self.store.get),
             intervals,
             changes.get("on_interval"),
@@ -189,9 +192,16 @@ def test_a_checkpoint_that_is_no_state_is_found(solved: Solved):
     sealed_as(solved.audit((1,), change(solved, 1, blob=junk)), STATE_DIFFERS, 1, 3)
 
 
+def test_a_final_root_that_is_not_the_last_checkpoint_s_is_found(solved: Solved):
+    last = solved.spec.steps
+    sealed_as(solved.audit((0,), solved.honest, final_root=OTHER), MALFORMED, 0, last)
+
+
 def test_reading_a_trajectory_tells_what_was_expected(solved: Solved):
+    root, last = commitment_root(solved.honest).hex(), solved.honest.checkpoints[-1]
+    commitment = Commitment(root, last.blob, last.state_root)
     with pytest.raises(MismatchError) as caught:
-        read_trajectory(canonical(solved.tampered), commitment_root(solved.honest).hex(), solved.spec, solved.runner)
+        read_trajectory(canonical(solved.tampered), commitment, solved.spec, solved.runner)
     assert caught.value.evidence["found"] == commitment_root(solved.tampered).hex()
     assert caught.value.exit_code == 3
 

@@ -76,9 +76,7 @@ class VerifierRole(Role):
         def trajectory() -> Trajectory:
             if commitment.trajectory.size > trajectory_limit(spec):
                 raise MismatchError("The announced trajectory is larger than any.", step=0)
-            return read_trajectory(
-                session.fetcher.fetch(commitment.trajectory).read_bytes(), commitment.root, spec, runner
-            )
+            return read_trajectory(session.fetcher.fetch(commitment.trajectory).read_bytes(), commitment, spec, runner)
 
         def source(blob: Blob) -> bytes:
             return session.fetcher.fetch(blob).read_bytes()

@@ -9,7 +9,7 @@ import msgspec
 
 from assay.errors import BlobMissing, MismatchError
 from assay.proof import Finding, Runner, commitment_root, replay_interval, validate
-from assay.words import Blob, Record, TaskSpec, Trajectory, Verdict, parse
+from assay.words import Blob, Commitment, Record, TaskSpec, Trajectory, Verdict, parse
 
 from .attestation import match_commitment, mismatch_commitment
 
@@ -64,16 +64,23 @@ def trajectory_limit(spec: TaskSpec) -> int:
     return 512 + 512 * (spec.intervals + 1)
 
 
-def read_trajectory(data: bytes, root: str, spec: TaskSpec, runner: Runner) -> Trajectory:
+def read_trajectory(data: bytes, commitment: Commitment, spec: TaskSpec, runner: Runner) -> Trajectory:
     """The trajectory behind a commitment. Raises MismatchError if it is not the committed one or breaks a rule."""
     try:
         trajectory = parse(Trajectory, data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as reason:
         raise MismatchError(f"The trajectory can't be read: {reason}", step=0) from reason
     found = commitment_root(trajectory).hex() if trajectory.checkpoints else NO_ROOT
-    if found != root:
-        raise MismatchError("The published trajectory is not the committed one.", step=0, found=found, expected=root)
+    expected = commitment.root
+    if found != expected:
+        raise MismatchError(
+            "The published trajectory is not the committed one.", step=0, found=found, expected=expected
+        )
     validate(trajectory, spec, runner.ports)
+    # The contract binds the final root by itself only where the last interval is revealed; receipts show it always.
+    last = trajectory.checkpoints[-1]
+    if last.state_root != commitment.final_root:
+        raise MismatchError("The final root is not the last checkpoint's.", step=last.step, found=commitment.final_root)
     return trajectory
 
 

@@ -19,6 +19,7 @@ from assay.observe import read_json, write_json
 
 from .network import Network
 from .occupancy import end, occupant
+from .settings import RoleSettings
 
 __all__ = ["Devnet", "Member", "members"]
 
@@ -176,7 +177,7 @@ class Devnet:
         ]
         command += [word for key, value in member.options.items() for word in (f"--{key}", value)]
         if self._attached:
-            command.append("--follow-parent")
+            command += ["--follow-parent", str(os.getpid())]
         with (home / "output.log").open("ab") as output:
             self._children[member.name] = subprocess.Popen(
                 command,
@@ -184,13 +185,7 @@ class Devnet:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                # Roles share two cores with each other: idle worker threads that spin would slow the solver down.
-                # A passphrase of the user's is not for these throw-away keys.
-                env={
-                    **{name: value for name, value in os.environ.items() if name != "ASSAY_PASSPHRASE"},
-                    "OMP_NUM_THREADS": "1",
-                    "OPENBLAS_NUM_THREADS": "1",
-                },
+                env=_environment(),
             )
 
     def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
@@ -202,6 +197,14 @@ class Devnet:
                 words = log.read_text(errors="replace")[-800:] if log.exists() else ""
                 raise UnavailableError(f"{name} did not start: {words.strip() or 'no output'}", log=str(log))
             time.sleep(0.05)
+
+
+def _environment() -> dict[str, str]:
+    """The user's, without settings of the user's own role: a passphrase is not for these throw-away keys."""
+    own = {f"ASSAY_{name}".upper() for name in RoleSettings.model_fields}
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
+    # Members share two cores with each other: idle worker threads that spin would slow the solver down.
+    return inherited | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _free_ports(number: int) -> list[int]:

@@ -26,11 +26,11 @@ class Network(Record, frozen=True):
         """Read `path`. Raises NotFoundError or ConfigError."""
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
-        except FileNotFoundError:
+        except OSError:
             raise NotFoundError(
                 f"There is no network description {path}.", hint="Start a local network with `assay devnet up`."
             ) from None
-        except (msgspec.DecodeError, msgspec.ValidationError) as reason:
+        except (msgspec.DecodeError, UnicodeDecodeError) as reason:
             raise ConfigError(f"{path} does not describe a network: {reason}", path=str(path)) from reason
 
     def save(self, path: Path) -> None:

@@ -15,6 +15,9 @@ from assay.errors import UnavailableError
 
 __all__ = ["end", "follow_parent", "occupant", "occupied"]
 
+ONLOOKERS = 2.0
+"""Seconds for which others' looking at a lock may keep it from being taken."""
+
 
 @contextlib.contextmanager
 def occupied(folder: Path) -> Iterator[None]:
@@ -22,18 +25,27 @@ def occupied(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = occupant(folder)
-            raise UnavailableError(
-                f"{folder} is in use by process {holder}.", hint="Stop that process, or use another folder.", pid=holder
-            ) from None
+        _lock(handle, folder)
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    until = time.monotonic() + ONLOOKERS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            holder = occupant(folder)
+        # Nobody holds it, then: somebody is just looking.
+        if holder is not None or time.monotonic() > until:
+            hint = "Stop that process, or use another folder."
+            raise UnavailableError(f"{folder} is in use by process {holder}.", hint=hint, pid=holder)
+        time.sleep(0.001)
 
 
 def occupant(folder: Path) -> int | None:
@@ -43,7 +55,8 @@ def occupant(folder: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, so that two who look do not take each other for the holder.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return int(os.pread(handle, 20, 0) or b"0") or None
     else:
@@ -67,9 +80,11 @@ def end(folder: Path, patience: float = 10.0) -> bool:
     return True
 
 
-def follow_parent(interval: float = 0.3) -> None:
-    """End this process when the one that started it is gone, so that a killed demo leaves nothing behind."""
-    parent = os.getppid()
+def follow_parent(parent: int, interval: float = 0.3) -> None:
+    """End this process when `parent`, the one that started it, is gone: a killed demo leaves nothing behind.
+
+    The id comes from the parent itself: it may be gone before this process has come to ask who it was.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

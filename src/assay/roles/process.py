@@ -26,10 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cheat")
-    parser.add_argument("--follow-parent", action="store_true")
+    parser.add_argument("--follow-parent", type=int, metavar="PID")
     given = parser.parse_args(arguments)
-    if given.follow_parent:
-        follow_parent()
+    if given.follow_parent is not None:
+        follow_parent(given.follow_parent)
     configure_log(given.folder / "log.jsonl")
     try:
         with occupied(given.folder):

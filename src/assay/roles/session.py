@@ -52,7 +52,11 @@ class Session:
         home = settings.folder
         key = open_key(home, settings.passphrase.get_secret_value() if settings.passphrase else None)
         client = Client(settings.rpc or network.rpc, key)
-        network.contracts.check(client)
+        try:
+            network.contracts.check(client)
+        except BaseException:
+            client.close()
+            raise
         return cls(kind, settings, network, client, Store(home / "store"), ProgressBoard(home.name))
 
     @property

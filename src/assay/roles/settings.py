@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from assay.errors import ConfigError
@@ -22,11 +22,11 @@ class RoleSettings(BaseSettings):
     """Where `network.json` is; by default beside the role's folder."""
     rpc: str | None = None
     """Another RPC endpoint than the network's own."""
-    port: int = 0
-    threads: int = 1
-    rate: int = 1_000_000
+    port: int = Field(0, ge=0, le=65535)
+    threads: int = Field(1, ge=1)
+    rate: int = Field(1_000_000, ge=1)
     """What a solver asks per tera-operation."""
-    poll: float = 0.15
+    poll: float = Field(0.15, gt=0, allow_inf_nan=False)
     passphrase: SecretStr | None = None
     """Of the keystore; by default the file `passphrase` in the folder, made on first use."""
     cheat: str | None = None
@@ -53,5 +53,9 @@ def read_settings(**given: object) -> RoleSettings:
     """The settings, with None meaning "not given". Raises ConfigError naming what is wrong."""
     try:
         return RoleSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except (ValidationError, ValueError) as reason:
-        raise ConfigError(f"The settings are not valid: {reason}") from reason
+    except ValidationError as reason:
+        # Without the values: one of them may be a passphrase.
+        found = [(".".join(map(str, each["loc"])), each["msg"]) for each in reason.errors(include_input=False)]
+        raise ConfigError("The settings are not valid: " + "; ".join(f"{name}: {why}" for name, why in found)) from None
+    except ValueError as reason:
+        raise ConfigError(f"{given.get('folder')}/role.toml can't be read: {reason}") from reason

@@ -70,6 +70,15 @@ def test_what_nothing_reads_is_not_computed() -> None:
     assert len(plan(program({"x": (5,)}, kernels, {"y": "y"})).steps) == 1
 
 
+def test_a_read_that_is_always_outside_is_no_dependence() -> None:
+    """Its producer has no reader then, and must not run as a loop that stores nothing."""
+    beyond = Read("t", (1, 4), (Axis((0,), (), 1), Axis((1,))), 0x40000000)
+    kernels = [pointwise("neg", "t", (4,), each("x", 4)), pointwise("add", "y", (4,), each("x", 4), beyond)]
+    made = program({"x": (4,)}, kernels, {"y": "y"})
+    assert len(plan(made).steps) == 1
+    assert compile(made).run({"x": np.ones(4, np.float32)})["y"].tolist() == [3, 3, 3, 3]
+
+
 def test_ports_may_name_inputs_constants_and_one_tensor_twice() -> None:
     constants = {"c": np.arange(4, dtype=np.float32)}
     kernels = [pointwise("add", "s", (4,), each("x", 4), each("c", 4))]

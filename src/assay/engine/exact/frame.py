@@ -16,6 +16,8 @@ from .storage import memory_type, pack, rounded, unpack
 __all__ = ["Frame", "loop"]
 
 Carried = Sequence[ir.Value]
+Loaded = tuple[ir.Value, ir.Value | None]
+"""A value as it lies in memory, and the mask of lanes inside the view (None: all)."""
 
 
 def loop(
@@ -67,7 +69,7 @@ class Frame:
     partial: dict[Affine, ir.Value]
     lane_dim: int = -1
     active: ir.Value | None = None
-    known: Mapping[Arg, tuple[ir.Value, ir.Value | None]] = field(default_factory=dict)
+    known: Mapping[Arg, Loaded] = field(default_factory=dict)
 
     @classmethod
     def outermost(cls, form: Form, builder: ir.IRBuilder, buffers: Sequence[ir.Value]) -> Frame:
@@ -92,7 +94,7 @@ class Frame:
         """The same place, with the reads made here that no loop from `dim` on can change."""
         inner = range(dim, len(self.form.extents))
         args = [a for s in self.form.statements for a in s.args if isinstance(a, Access)]
-        fixed = {a: self._load(a) for a in args if not any(depends(a, d) for d in inner)}
+        fixed: dict[Arg, Loaded] = {a: self._load(a) for a in args if not any(depends(a, d) for d in inner)}
         return replace(self, known={**self.known, **fixed})
 
     def only(self, active: ir.Value) -> Frame:
@@ -111,7 +113,7 @@ class Frame:
             return self.form.statements[arg.statement].dtype
         return DType.INT64 if isinstance(arg, Iota) else arg.dtype
 
-    def raw(self, arg: Arg, values: Sequence[ir.Value]) -> tuple[ir.Value, ir.Value | None]:
+    def raw(self, arg: Arg, values: Sequence[ir.Value]) -> Loaded:
         """An argument as it lies in memory, and the mask of lanes inside its view (None: all).
 
         `values` are the compute values of the statements so far.
@@ -140,7 +142,7 @@ class Frame:
         pointer = self.code.element(self.buffers[slot], memory_type(dtype), self.partial[flat])
         self.code.builder.store(raw, pointer, align=dtype.itemsize)
 
-    def locate(self, access: Access, checks: Sequence[Check]) -> tuple[ir.Value, ir.Value | None]:
+    def locate(self, access: Access, checks: Sequence[Check]) -> Loaded:
         """Offset of the first lane by the lane-invariant `checks`, and whether it is inside (a scalar; None: always)."""
         b, outer, offset, mask = self.code.builder, self.scalar(), self.partial[access.flat], None
         for check in checks:
@@ -212,7 +214,7 @@ class Frame:
         inside = inside if exact is None else b.and_(inside, exact)
         return b.select(inside, n, code.constant(I64, 0)), inside
 
-    def _load(self, access: Access) -> tuple[ir.Value, ir.Value | None]:
+    def _load(self, access: Access) -> Loaded:
         fixed = [c for c in access.checks if not self._check_varies(c)]
         moving = [c for c in access.checks if self._check_varies(c)]
         offset, mask = self.locate(access, fixed)
@@ -227,7 +229,7 @@ class Frame:
         wide = isinstance(offset.type, ir.VectorType)
         return self.code.builder.add(offset, self.code.splat(step) if wide else step)
 
-    def _regular(self, access: Access, offset: ir.Value, mask: ir.Value | None) -> tuple[ir.Value, ir.Value | None]:
+    def _regular(self, access: Access, offset: ir.Value, mask: ir.Value | None) -> Loaded:
         """One element, or evenly spaced ones; `mask` is a scalar."""
         code, b, kind, stride = self.code, self.code.builder, memory_type(access.dtype), self._stride(access.flat)
         pointer, size = code.element(self.buffers[access.slot], kind, offset), access.dtype.itemsize
@@ -242,9 +244,7 @@ class Frame:
             return value, None
         return code.select(mask, value, self._bits(access.dtype, access.outside)), code.lanes(mask)
 
-    def _masked(
-        self, access: Access, offset: ir.Value, fixed: ir.Value | None, moving: list[Check]
-    ) -> tuple[ir.Value, ir.Value | None]:
+    def _masked(self, access: Access, offset: ir.Value, fixed: ir.Value | None, moving: list[Check]) -> Loaded:
         """Elements that are not side by side, or not all inside: a masked load where they are, else a gather."""
         b, code, kind = self.code.builder, self.code, memory_type(access.dtype)
         inside = None if fixed is None else code.splat(fixed)

@@ -34,11 +34,6 @@ class Machine:
     x86: bool
 
     @property
-    def fast_fma(self) -> bool:
-        """Whether a fused multiply-add is an instruction rather than a library call."""
-        return self.vector > 4 or not self.x86
-
-    @property
     def registers(self) -> int:
         """Number of vector registers."""
         return 32 if self.vector == 16 or not self.x86 else 16

@@ -14,10 +14,10 @@ __all__ = ["Walk", "copy", "transpose"]
 
 
 class Walk(NamedTuple):
-    """One loop of a copy: over the loop `dim` of the form for `count` indices, `step` floats apart in scratch."""
+    """One loop of a copy: over the loop `dim` of the form for `length` indices, `step` floats apart in scratch."""
 
     dim: int
-    count: ir.Value | int
+    length: ir.Value | int
     step: int
 
 
@@ -31,7 +31,7 @@ def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vect
     if not rest and first.step == 1:
         _row(frame, access, target, first, vector)
         return
-    count = integer(first.count) if isinstance(first.count, int) else first.count
+    count = integer(first.length) if isinstance(first.length, int) else first.length
 
     def body(index: ir.Value, carried: list[ir.Value]) -> tuple[()]:
         line = frame.code.element(target, F32, b.mul(index, integer(first.step)))
@@ -47,13 +47,15 @@ def _joined(frame: Frame, access: Access, walks: list[Walk]) -> list[Walk]:
     for outer in reversed(walks[:-1]):
         inner = joined[0]
         fixed = not any(check_depends(c, d) for c in access.checks for d in (outer.dim, inner.dim))
-        through = isinstance(inner.count, int) and (strides[outer.dim], outer.step) == (
-            strides[inner.dim] * inner.count,
-            inner.step * inner.count,
+        through = isinstance(inner.length, int) and (strides[outer.dim], outer.step) == (
+            strides[inner.dim] * inner.length,
+            inner.step * inner.length,
         )
         if fixed and through:
-            known = isinstance(outer.count, int)
-            count = outer.count * inner.count if known else frame.code.builder.mul(outer.count, integer(inner.count))
+            known = isinstance(outer.length, int)
+            count = (
+                outer.length * inner.length if known else frame.code.builder.mul(outer.length, integer(inner.length))
+            )
             joined[0] = Walk(inner.dim, count, inner.step)
         else:
             joined.insert(0, outer)
@@ -69,7 +71,7 @@ def transpose(
     """
     b, width = code.builder, code.width
 
-    def block(r: ir.Value, c: ir.Value) -> None:
+    def block(r: ir.Value, c: ir.Value) -> tuple[()]:
         start = code.element(source, F32, b.add(b.mul(r, integer(steps[0])), c))
         lines = [
             b.load(code.element(start, F32, integer(n * steps[0])), typ=code.wide(F32), align=4) for n in range(width)
@@ -77,9 +79,10 @@ def transpose(
         start = code.element(target, F32, b.add(b.mul(c, integer(steps[1])), r))
         for n, line in enumerate(_turned(code, lines)):
             b.store(line, code.element(start, F32, integer(n * steps[1])), align=4)
+        return ()
 
     def across(r: ir.Value, carried: list[ir.Value]) -> tuple[()]:
-        loop(b, integer(0), columns, width, (), lambda c, _: block(r, c) or ())
+        loop(b, integer(0), columns, width, (), lambda c, _: block(r, c))
         return ()
 
     loop(b, integer(0), rows, width, (), across)
@@ -100,8 +103,8 @@ def _turned(code: Code, lines: list[ir.Value]) -> list[ir.Value]:
 def _row(frame: Frame, access: Access, target: ir.Value, walk: Walk, vector: int) -> None:
     """Consecutive elements in scratch, as wide as fits."""
     b, start = frame.code.builder, integer(0)
-    count = integer(walk.count) if isinstance(walk.count, int) else walk.count
-    for width in _widths(walk.count, vector):
+    count = integer(walk.length) if isinstance(walk.length, int) else walk.length
+    for width in _widths(walk.length, vector):
         stop = b.add(start, b.and_(b.sub(count, start), integer(-width)))
 
         def body(index: ir.Value, carried: list[ir.Value], width: int = width) -> tuple[()]:

@@ -44,14 +44,14 @@ def plan(program: Program) -> Plan:
     for port, name in program.outputs:
         if (port.dtype, port.shape) != (tensors[name].dtype, tensors[name].shape):
             raise ProgramRefused(f"the output {port.name} is not of the type of its tensor", output=port.name)
-    parts = [Part(*form_of(program.kernels[n], tensors)) for n in _needed(program)]
+    parts = [Part(*form_of(kernel, tensors)) for kernel in program.kernels]
     sizes = {name: port.nbytes for name, port in tensors.items()}
     kept = {tensor for _, tensor in program.outputs}
     forms: dict[Form, int] = {}
     steps = []
-    for part in _fused(parts, kept):
+    for part in _fused(_needed(parts, kept), kept):
         form = collapse(part.form)
-        steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, max(1, len(form.stores))))
+        steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, 1 if form.target else len(form.stores)))
     offsets, arena = _place(steps, sizes, kept)
     waits = _barriers(steps, sizes, offsets)
     return Plan(tuple(forms), tuple(steps), offsets, arena, waits)
@@ -76,15 +76,13 @@ def _tensors(program: Program) -> dict[str, Port]:
     return known | {k.output: Port(k.output, k.dtype, k.shape) for k in program.kernels}
 
 
-def _needed(program: Program) -> list[int]:
-    """The kernels that an output depends on, in order."""
-    wanted = {tensor for _, tensor in program.outputs}
-    chosen = []
-    for n in range(len(program.kernels) - 1, -1, -1):
-        kernel = program.kernels[n]
-        if kernel.output in wanted:
-            chosen.append(n)
-            wanted.update(kernel.reads)
+def _needed(parts: list[Part], kept: set[str]) -> list[Part]:
+    """The parts that an output depends on, in order. A read that is always outside its tensor is no dependence."""
+    wanted, chosen = set(kept), []
+    for part in reversed(parts):
+        if part.output in wanted:
+            chosen.append(part)
+            wanted.update(part.tensors[1:])
     return chosen[::-1]
 
 

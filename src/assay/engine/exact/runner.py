@@ -70,11 +70,15 @@ class _Round:
         alone = b.icmp_signed("==", self.threads, integer(1))
         with b.if_else(alone) as (one, many):
             with one:
-                loop(b, integer(0), self.count, 1, (), lambda n, _: self._call(n, integer(0), self._column(n, 2)) or ())
+                loop(b, integer(0), self.count, 1, (), self._whole)
             with many:
                 (since,) = loop(b, integer(0), self.count, 1, [integer(0)], self._step)
                 with b.if_then(b.icmp_signed("==", self.thread, integer(0))):
                     self._await(since, self.count)
+
+    def _whole(self, n: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+        self._call(n, integer(0), self._column(n, 2))
+        return ()
 
     def _step(self, n: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
         b, (since,) = self.b, carried

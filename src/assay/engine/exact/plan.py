@@ -43,7 +43,7 @@ def plan(program: Program) -> Plan:
     tensors = _tensors(program)
     for port, name in program.outputs:
         # A reshape is no kernel: an output may see its tensor under another shape of as many elements.
-            if (port.dtype, port.size) != (tensors[name].dtype, tensors[name].size):
+        if (port.dtype, port.size) != (tensors[name].dtype, tensors[name].size):
             raise ProgramRefused(f"the output {port.name} is not of the type of its tensor", output=port.name)
     parts = [Part(*form_of(kernel, tensors)) for kernel in program.kernels]
     sizes = {name: port.nbytes for name, port in tensors.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .output import console, emit, say
+from .output import console, emit, escape, say
 
 __all__ = ["app"]
 
@@ -43,7 +43,7 @@ def up(
                 "members": devnet.status(),
             }
         )
-    say(f"network up: {network.rpc}, described in {devnet.network_file}")
+    say(escape(f"network up: {network.rpc}, described in {devnet.network_file}"))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from assay import __version__
 from assay.errors import AssayError
 
 from . import devnet, doctor, results, roles, story, submit
-from .output import emit, say
+from .output import emit, escape, say
 
 __all__ = ["app", "main"]
 
@@ -67,13 +67,13 @@ def run(command: Callable[[], Any]) -> int:
     except AssayError as error:
         if machine:
             emit(error.as_dict())
-        say(f"[bold red]{error.code}[/]: {error.message}\n[dim]→[/] {error.hint}")
+        say(f"[bold red]{error.code}[/]: {escape(error.message)}\n[dim]→[/] {escape(error.hint)}")
         return error.exit_code
     except KeyboardInterrupt:
         say("stopped")
         return 130
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except Exception as error:
         if machine:
             emit(AssayError(f"{type(error).__name__}: {error}").as_dict())

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from assay.errors import NotFoundError
+
 from .network import DIR, JSON, NETWORK, submitter
-from .output import console, emit, say
+from .output import console, emit, escape, say
 
 if TYPE_CHECKING:
     from assay.market import Quote
@@ -74,6 +76,8 @@ def replay(
     from assay.engine import exact
     from assay.proof import check
 
+    if not bundle.is_dir():
+        raise NotFoundError(f"There is no proof bundle {bundle}.", hint="It is the folder `proof` that fetch writes.")
     with console.status("replaying"):
         found = check(bundle, lambda program: exact.compile(program, threads=threads), interval)
     if as_json:
@@ -83,8 +87,6 @@ def replay(
 
 def resolve(hands: Submitter, prefix: str) -> str:
     """The id of the one task that starts with `prefix`. Raises NotFoundError if it is none or several."""
-    from assay.errors import NotFoundError
-
     wanted = prefix.removeprefix("0x").lower()
     market = hands.session.market
     found = [task for i in range(market.task_count()) if (task := market.task_at(i)).startswith(wanted)]
@@ -116,6 +118,6 @@ def conclude(hands: Submitter, task: str, out: Path | None, *, as_json: bool) ->
     if out is not None:
         fetched = hands.fetch(task, out)
         result |= msgspec.to_builtins(fetched)
-        say(f"model    {fetched.model}\nreceipt  {fetched.receipt}\nproof    {fetched.bundle}")
+        say(escape(f"model    {fetched.model}\nreceipt  {fetched.receipt}\nproof    {fetched.bundle}"))
     if as_json:
         emit(result)

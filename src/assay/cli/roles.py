@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from .network import NETWORK, network_file
-from .output import say
+from .output import escape, say
 
 __all__ = ["solver", "verifier"]
 
@@ -51,5 +51,5 @@ def _run(kind: str, network: Path | None, directory: Path | None, **options: obj
     folder = (directory or default_home() / kind).resolve()
     configure_log(folder / "log.jsonl")
     with occupied(folder):
-        say(f"{kind} in {folder}; log in {folder / 'log.jsonl'}")
+        say(escape(f"{kind} in {folder}; log in {folder / 'log.jsonl'}"))
         run_role(kind, folder, network=network_file(network), **options)

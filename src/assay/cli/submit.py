@@ -11,7 +11,7 @@ import typer
 from assay.errors import UsageError
 
 from .network import DIR, JSON, NETWORK, submitter
-from .output import console, emit, say
+from .output import console, emit, escape, say
 
 if TYPE_CHECKING:
     from assay.market import Package, Quote
@@ -43,7 +43,7 @@ def submit(
     package = read_submission(source, hands.session.store)
     price = quote(package.program, package.spec, rate)
     _show_quote(package, price)
-    if not yes and not typer.confirm("Pay this into escrow?", err=True):
+    if not yes and not _agreed():
         raise UsageError("Nothing was paid and nothing was posted.", hint="Use --yes to skip the question.")
     task = hands.submit(package, price, Windows(), secrets.token_hex(8))
     say(f"task {task}")
@@ -53,6 +53,13 @@ def submit(
         return
     follow(hands, task, price)
     conclude(hands, task, out, as_json=as_json)
+
+
+def _agreed() -> bool:
+    try:
+        return typer.confirm("Pay this into escrow?", err=True)
+    except typer.Abort:  # nobody is there to answer
+        return False
 
 
 def read_submission(source: str, store: Store) -> Package:
@@ -78,7 +85,7 @@ def _show_quote(package: Package, price: Quote) -> None:
 
     spec = package.spec
     say(
-        f"[bold]{spec.name}[/]: {spec.steps} steps of {count(package.program.cost.operations)} operations, "
+        f"[bold]{escape(spec.name)}[/]: {spec.steps} steps of {count(package.program.cost.operations)} operations, "
         f"{spec.intervals} intervals, each verifier replays {spec.audit.intervals}"
     )
     say(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
@@ -18,22 +17,24 @@ from .output import console, say
 
 __all__ = ["LiveView"]
 
+MOST_LINES = 40
+
 
 class LiveView:
     """Draws snapshots in place on a terminal; elsewhere one line per change of state."""
 
-    def __init__(self, quote: Quote | None = None) -> None:
+    def __init__(self, quote: Quote | None = None, console: Console = console) -> None:
         self._quote = quote
         self._state: object = None
         self._bars = Progress(
-            TextColumn("{task.description:<12}"),
+            TextColumn("{task.description:<12}", markup=False),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
         )
         self._lines: dict[str, int] = {}
-        self._live = Live(console=console, refresh_per_second=8, transient=False) if sys.stderr.isatty() else None
+        self._live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal else None
 
     def __enter__(self) -> LiveView:
         if self._live:
@@ -47,11 +48,14 @@ class LiveView:
     def show(self, snapshot: Snapshot) -> None:
         """Draw one snapshot."""
         for line in snapshot.progress:
-            note = f"{line.phase}" + (f"  loss {line.loss:g}" if line.loss is not None else "")
-            note += f"  {line.speed:g} steps/s" if line.speed and line.phase == "training" else ""
-            key = f"{line.role}/{line.phase}"
+            role, phase = _plain(line.role), _plain(line.phase)
+            note = phase + (f"  loss {line.loss:g}" if line.loss is not None else "")
+            note += f"  {line.speed:g} steps/s" if line.speed and phase == "training" else ""
+            key = f"{role}/{phase}"
             if key not in self._lines:
-                self._lines[key] = self._bars.add_task(line.role, total=line.total, note=note)
+                if len(self._lines) == MOST_LINES:
+                    continue
+                self._lines[key] = self._bars.add_task(role, total=line.total, note=note)
             self._bars.update(self._lines[key], completed=line.done, total=line.total, note=note)
         if self._live:
             self._live.update(Group(self._headline(snapshot), self._bars))
@@ -68,3 +72,8 @@ class LiveView:
         if self._quote:
             text.append(f"  escrow {amount(self._quote.escrow)}", style="dim")
         return text
+
+
+def _plain(text: str) -> str:
+    """What a stranger's page says, short and without control codes."""
+    return "".join(character for character in text[:24] if character.isprintable())

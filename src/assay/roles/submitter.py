@@ -12,17 +12,20 @@ import httpx2
 import msgspec
 
 from assay.chain import Role, events
-from assay.errors import MismatchError, NotFoundError, Reverted, UnavailableError
+from assay.errors import InsufficientFunds, MismatchError, NotFoundError, Reverted, UnavailableError
 from assay.market import Package, Quote, Windows, terms
 from assay.observe import Progress, read_json, write_json
 from assay.proof import write_bundle
 from assay.settle import due, receipt
 from assay.store.blobs import copy_out
 from assay.words import Receipt, Record, Task, TaskState, Trajectory, canonical, parse
+from assay.words.units import amount
 
 from .session import Session
 
-__all__ = ["Fetched", "Snapshot", "Submitter"]
+__all__ = ["Fetched", "Snapshot", "Submitter", "read_progress"]
+
+PAGE_BYTES, PAGE_SECONDS = 64 << 10, 2.0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -63,10 +66,14 @@ class Submitter:
         task = market.task_id(me, noted["salt"])
         if market.task(task).state is not TaskState.NONE:
             return task
-        for blob in package.blobs:
-            self.session.publish(blob)
         if token.balance_of(me) < quote.escrow and not token.granted(me):
             token.faucet()
+        balance = token.balance_of(me)
+        if balance < quote.escrow:
+            why = f"The escrow is {amount(quote.escrow)}, the account {me} has {amount(balance)}."
+            raise InsufficientFunds(why, escrow=quote.escrow, balance=balance, account=me)
+        for blob in package.blobs:
+            self.session.publish(blob)
         token.approve(market.address, quote.escrow)
         market.post(noted["salt"], terms(package, quote, windows))
         self.session.log.info("posted", task=task, escrow=quote.escrow)
@@ -151,9 +158,22 @@ class Submitter:
         for address, role in places:
             if not address:
                 continue
-            try:
-                url = self.session.stakes.endpoint_of(address, role)
-                lines = httpx2.get(f"{url}/progress", timeout=1, trust_env=False).json()
-                yield from (line for line in msgspec.convert(lines, list[Progress]) if line.task == task.id)
-            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, msgspec.ValidationError):
-                continue  # a role that does not show its progress may still do its work
+            lines = read_progress(self.session.stakes.endpoint_of(address, role))
+            yield from (line for line in lines if line.task == task.id)
+
+
+def read_progress(url: str) -> list[Progress]:
+    """What the role at `url` says of its work; nothing if it is silent, slow, wordy or talks nonsense.
+
+    A role that does not show its progress may still do its work, and a stranger's page is not worth waiting for.
+    """
+    until, data = time.monotonic() + PAGE_SECONDS, b""
+    try:
+        with httpx2.stream("GET", f"{url}/progress", timeout=1, trust_env=False) as answer:
+            for piece in answer.iter_raw():
+                data += piece
+                if len(data) > PAGE_BYTES or time.monotonic() > until:
+                    return []
+        return msgspec.json.decode(data, type=list[Progress])
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
+        return []

@@ -9,7 +9,7 @@ from .checkpoint import decode as decode_state
 from .checkpoint import encode as encode_state
 from .dataset import Dataset
 from .merkle import ZERO
-from .replay import Finding, replay, replay_interval
+from .replay import Finding, check_checkpoint, replay, replay_interval
 from .roots import dataset_root, program_root, state_root, tensor_root
 from .run import Executable, OnStep, Runner, Segment
 from .sampler import audit_intervals, batches_root, interval_root, permute, rows
@@ -39,6 +39,7 @@ __all__ = [
     "blob_of",
     "build_trajectory",
     "check",
+    "check_checkpoint",
     "commitment_root",
     "dataset_root",
     "decode_state",

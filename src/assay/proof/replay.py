@@ -14,8 +14,9 @@ from . import merkle
 from .checkpoint import blob_of, decode
 from .roots import state_root
 from .run import OnStep, Runner, Segment
+from .tensors import State
 
-__all__ = ["Finding", "Source", "replay", "replay_interval"]
+__all__ = ["Finding", "Source", "check_checkpoint", "replay", "replay_interval"]
 
 Source = Callable[[Blob], bytes | memoryview | Path]
 """Where the bytes of a checkpoint come from; a store or fetcher. Its own errors pass through."""
@@ -46,20 +47,33 @@ def replay_interval(
     if not 0 <= k < len(trajectory.checkpoints) - 1:
         raise UsageError("no such interval", interval=k, intervals=len(trajectory.checkpoints) - 1)
     first, last = trajectory.checkpoints[k], trajectory.checkpoints[k + 1]
-    data = _read(source, first)
-    try:
-        state = decode(data, runner.ports)
-    except BlobRefused as error:
-        return Finding(k, False, first.step, "", first.state_root, merkle.ZERO, error.message)
-    start_root = state_root(state).hex()
-    if start_root != first.state_root:
-        reason = "the checkpoint's bytes are not the committed state"
-        return Finding(k, False, first.step, start_root, first.state_root, merkle.ZERO, reason)
+    state = _opened(runner, source, first, k)
+    if isinstance(state, Finding):
+        return state
     segment = runner.interval(state, first.step, last.step, on_step)
     found = state_root(segment.state).hex()
     reason = _difference(segment, found, last)
     step = last.step if reason else -1
     return Finding(k, not reason, step, found, last.state_root, segment.digest, reason)
+
+
+def check_checkpoint(runner: Runner, source: Source, trajectory: Trajectory, k: int) -> Finding | None:
+    """Whether the bytes of checkpoint `k` can be had and hold its committed state: None, or what is wrong."""
+    found = _opened(runner, source, trajectory.checkpoints[k], max(0, k - 1))
+    return found if isinstance(found, Finding) else None
+
+
+def _opened(runner: Runner, source: Source, checkpoint: Checkpoint, k: int) -> State | Finding:
+    data = _read(source, checkpoint)
+    try:
+        state = decode(data, runner.ports)
+    except BlobRefused as error:
+        return Finding(k, False, checkpoint.step, "", checkpoint.state_root, merkle.ZERO, error.message)
+    found = state_root(state).hex()
+    if found != checkpoint.state_root:
+        reason = "the checkpoint's bytes are not the committed state"
+        return Finding(k, False, checkpoint.step, found, checkpoint.state_root, merkle.ZERO, reason)
+    return state
 
 
 def replay(

@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from assay.chain import Client, Market, Stakes, Token
 from assay.engine import exact
-from assay.errors import MismatchError, RefusedError, UnavailableError
+from assay.errors import BlobRefused, MismatchError, RefusedError, UnavailableError
 from assay.observe import ProgressBoard, get_log
-from assay.program import Program, load
+from assay.program import Limits, Program, load
 from assay.proof import Dataset, Runner
 from assay.store import Fetcher, Server, Store
 from assay.words import Blob, Task, TaskSpec, parse
@@ -96,6 +96,15 @@ class Session:
                 with attempt:
                     self.fetcher.push(blob, depot)
 
+    def read(self, blob: Blob) -> bytes:
+        """The bytes of a blob. What the disk has spoilt since it came is asked for again."""
+        self.fetcher.fetch(blob)
+        try:
+            return self.store.get(blob)
+        except BlobRefused:
+            self.fetcher.fetch(blob)
+            return self.store.get(blob)
+
     def spec(self, sha256: str) -> TaskSpec:
         """The spec with this hash. Raises BlobMissing or RefusedError."""
         data = self.fetcher.named(sha256, SPEC_LIMIT).read_bytes()
@@ -106,16 +115,24 @@ class Session:
 
     def program(self, spec: TaskSpec) -> Program:
         """The program of a task, checked and lowered."""
-        return load(self.fetcher.fetch(spec.program).read_bytes())
+        limit = Limits().file_bytes
+        if spec.program.size > limit:
+            raise RefusedError(f"The program has {spec.program.size} bytes; {limit} are taken.", limit=limit)
+        return load(self.read(spec.program))
 
-    def runner(self, spec: TaskSpec, program: Program) -> Runner:
-        """The task ready to run on this machine. Raises MismatchError if the data is not what the spec names."""
+    def dataset(self, spec: TaskSpec) -> Dataset:
+        """The rows of a task. Raises MismatchError if they are not what the spec names."""
         dataset = Dataset.load(self.fetcher.fetch(spec.dataset))
         found = dataset.root.hex()
         if found != spec.dataset_root:
             raise MismatchError(
                 "The dataset is not the one that the spec names.", found=found, expected=spec.dataset_root
             )
+        return dataset
+
+    def runner(self, spec: TaskSpec, program: Program) -> Runner:
+        """The task ready to run on this machine. Raises MismatchError or RefusedError if its parts do not fit."""
+        dataset = self.dataset(spec)
         return Runner(exact.compile(program, threads=self.settings.threads), spec, dataset)
 
     @contextmanager

@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 from assay import chain
 from assay.chain import Opening
 from assay.engine import exact
+from assay.engine.clear import Interpreter
+from assay.errors import RefusedError
 from assay.program import Program
-from assay.proof import Executable, build_trajectory, commitment_root, decode_state, opening
+from assay.proof import Executable, Runner, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, refusal, train
-from assay.words import Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
+from assay.words import Blob, Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
 
 from .cheats import cheating_worker
+from .session import SPEC_LIMIT
 from .worker import Role
 
 __all__ = ["SolverRole"]
@@ -56,14 +59,26 @@ class SolverRole(Role):
             self.log.info("not taken", task=task.id, reason=reason)
             self.watchlist.drop(task.id)
             return
+        self._check_data(spec, program)
         self.session.market.accept(task.id)
         self.log.info("accepted", task=task.id)
+
+    def _check_data(self, spec: TaskSpec, program: Program) -> None:
+        """Have all that the task needs, and see that it fits, before being bound to it: who accepts first and fetches
+        then can be kept from all other work, at no cost, by somebody who withholds the data."""
+        Runner(Interpreter(program), spec, self.session.dataset(spec))
+        initial = state_root(decode_state(self.session.read(spec.initial), program.state)).hex()
+        if initial != spec.initial_root:
+            raise RefusedError("The initial state is not the one that the spec names.", found=initial)
 
     def _work(self, task: Task) -> None:
         spec = self.session.spec(task.spec)
         trajectory = self._train(task, spec)
         blob = self.session.store.put(canonical(trajectory))
-        self.session.publish(blob)
+        # A depot may have lost what it once had, and the submitter what it has to provide: verifiers need all of it.
+        named = Blob(task.spec, self.session.fetcher.named(task.spec, SPEC_LIMIT).stat().st_size)
+        for needed in (named, spec.program, spec.dataset, *(c.blob for c in trajectory.checkpoints), blob):
+            self.session.publish(needed)
         root = commitment_root(trajectory).hex()
         self.session.market.commit(task.id, Commitment(root, blob, trajectory.checkpoints[-1].state_root))
         self.log.info("committed", task=task.id, root=root)
@@ -74,13 +89,16 @@ class SolverRole(Role):
         worker: Any = runner
         if session.settings.cheat:
             worker = cheating_worker(session.settings.cheat, runner, _compile)
-        initial = decode_state(session.fetcher.fetch(spec.initial).read_bytes(), runner.ports)
+        initial = decode_state(session.read(spec.initial), runner.ports)
+        journal = Journal(self._journal(task))
+        if journal.entries:
+            session.read(journal.entries[-1].checkpoint.blob)  # from a depot, if the disk has lost or spoilt it
         return train(
             spec,
             worker,
             runner.ports,
             initial,
-            Journal(self._journal(task)),
+            journal,
             session.store,
             session.publish,
             lambda done, loss: session.board.post(task.id, "training", done, spec.steps, loss),

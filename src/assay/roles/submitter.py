@@ -136,10 +136,12 @@ class Submitter:
             )
         spec = self.session.spec(found.spec)
         trajectory = self.trajectory(task_id)
+        # The model first: that a checkpoint which nobody drew is gone takes the proof away, not what was paid for.
+        model = folder / "model.safetensors"
+        self.session.fetcher.fetch(trajectory.checkpoints[-1].blob)
+        copy_out(self.session.store, trajectory.checkpoints[-1].blob, model)
         bundle = folder / "proof"
         write_bundle(bundle, spec, trajectory, self.session.fetcher.fetch, found)
-        model = folder / "model.safetensors"
-        copy_out(self.session.store, trajectory.checkpoints[-1].blob, model)
         return Fetched(str(model), str(receipt_file), str(bundle))
 
     def _push(self, snapshot: Snapshot) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
 from assay import chain
-from assay.errors import MismatchError, UnavailableError
+from assay.errors import BlobMissing, MismatchError, UnavailableError
 from assay.observe import read_json, write_json
+from assay.proof import Runner
 from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory, trajectory_limit
-from assay.words import Blob, Task, TaskState, Trajectory
+from assay.words import Task, TaskState, Trajectory
 
+from .session import Session
 from .worker import Role
 
 __all__ = ["VerifierRole"]
@@ -25,17 +26,24 @@ class VerifierRole(Role):
     kind: ClassVar[str] = "verifier"
     number: ClassVar[chain.Role] = chain.Role.VERIFIER
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._ready: tuple[str, Runner] | None = None
+
     def act(self, task: Task) -> None:
         """Audit when drawn, claim a mismatch when it can be opened, and push what nobody else pushes."""
         me = self.session.address
         drawn = me in task.verifiers
-        if task.state is TaskState.COMMITTED and drawn and not self._attested(task):
+        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
             self._attest(task)
         elif task.state is TaskState.AUDITED and drawn and not self._sealed_match(task):
             self._claim(task)
         else:
             matched = task.state is TaskState.AUDITED and self.session.all_matched(task)
             self.push(task, mine=False, revealed=matched)
+
+    def _in_time(self, task: Task) -> bool:
+        return self.session.client.now() <= task.deadline
 
     def _position(self, task: Task) -> int:
         return task.verifiers.index(self.session.address)
@@ -58,10 +66,24 @@ class VerifierRole(Role):
         sealed = self._sealed(task)
         if sealed is None:
             sealed = self._audit(task)
+            if sealed.reason == WITHHELD and self.session.client.now() < self._give_up(task):
+                # Not waited for here: whoever withholds data would keep this verifier from all its other tasks.
+                raise BlobMissing("Data of a committed result can't be had yet.", interval=sealed.interval)
             # On disk before it is on the chain: a commitment whose salt is lost could never be opened.
             write_json(self._file(task), msgspec.to_builtins(sealed))
         self.session.market.attest(task.id, sealed.commitment)
         self.log.info("attested", task=task.id, matched=sealed.matched, step=sealed.step)
+
+    def _give_up(self, task: Task) -> float:
+        """When missing data count as withheld, not late: half of the time for attesting is over."""
+        return task.deadline - self.session.market.record(task.id).terms.attest_for / 2
+
+    def _prepared(self, task: Task) -> Runner:
+        """The task ready to run; kept, since an audit may have to be begun again until all data are there."""
+        if self._ready is None or self._ready[0] != task.spec:
+            spec = self.session.spec(task.spec)
+            self._ready = task.spec, self.session.runner(spec, self.session.program(spec))
+        return self._ready[1]
 
     def _audit(self, task: Task) -> Sealed:
         session = self.session
@@ -70,34 +92,24 @@ class VerifierRole(Role):
         assert commitment is not None, "verifiers are drawn after the commitment"
         if session.settings.cheat == "echo":
             return echo(task.id, session.address, commitment.root, intervals)
-        spec = session.spec(task.spec)
-        runner = session.runner(spec, session.program(spec))
+        runner = self._prepared(task)
+        spec = runner.spec
 
         def trajectory() -> Trajectory:
             if commitment.trajectory.size > trajectory_limit(spec):
                 raise MismatchError("The announced trajectory is larger than any.", step=0)
-            return read_trajectory(session.fetcher.fetch(commitment.trajectory).read_bytes(), commitment, spec, runner)
+            return read_trajectory(session.read(commitment.trajectory), commitment, spec, runner)
 
-        def source(blob: Blob) -> bytes:
-            return session.fetcher.fetch(blob).read_bytes()
-
-        # What can't be had may only be late: it counts as withheld when half of the time for attesting is over.
-        give_up = time.time() + (task.deadline - session.client.now()) / 2
-        while True:
-            session.board.post(task.id, "replaying", 0, len(intervals))
-            sealed = audit(
-                task.id,
-                session.address,
-                runner,
-                trajectory,
-                source,
-                intervals,
-                lambda done, total: session.board.post(task.id, "replaying", done, total),
-            )
-            if sealed.reason != WITHHELD or time.time() > give_up:
-                return sealed
-            self.log.warning("data missing", task=task.id, interval=sealed.interval)
-            time.sleep(1)
+        session.board.post(task.id, "replaying", 0, len(intervals))
+        return audit(
+            task.id,
+            session.address,
+            runner,
+            trajectory,
+            session.read,
+            intervals,
+            lambda done, total: session.board.post(task.id, "replaying", done, total),
+        )
 
     def _claim(self, task: Task) -> None:
         sealed = self._sealed(task)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from assay import chain
 from assay.chain import EventReader
-from assay.errors import AssayError, MoneyError, Reverted, UnavailableError
+from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
 from assay.settle import Push, due
 from assay.words import Task, TaskState
 
@@ -24,6 +24,9 @@ ATTEMPTS = 3
 
 PAUSE = 1.0
 """Seconds before a role looks again at a task for which the contract refused what it tried."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds to which that pause grows, doubling, while a task lacks what somebody else has to provide."""
 
 PATIENCE = 5.0
 """Seconds before a role does a push that another role should have done."""
@@ -42,6 +45,7 @@ class Role(ABC):
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
         self._not_before: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
+        self._waits: Counter[str] = Counter()
         self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
 
     @classmethod
@@ -90,12 +94,20 @@ class Role(ABC):
                 self.watchlist.drop(task_id)
             else:
                 self.act(task)
+            self._waits.pop(task_id, None)
         except Reverted as error:
             # Somebody else was faster, or the deadline passed: a later turn sees the new state.
             self._not_before[task_id] = time.monotonic() + PAUSE
             self.log.info("reverted", task=task_id, reason=error.message)
-        except (MoneyError, UnavailableError):
+        except (MoneyError, ChainUnavailable):
             raise
+        except (UnavailableError, OSError) as error:
+            # A blob that nobody gives, a depot that is away, a full disk. It may pass, and the other tasks must not wait:
+            # a task that names data which do not exist would stop the whole market.
+            pause = min(LONGEST_PAUSE, PAUSE * 2 ** self._waits[task_id])
+            self._waits[task_id] += 1
+            self._not_before[task_id] = time.monotonic() + pause
+            self.log.warning("waiting", task=task_id, error=type(error).__name__, message=str(error), pause=pause)
         except AssayError as error:
             self.log.warning("refused", task=task_id, code=error.code, message=error.message)
             self.watchlist.drop(task_id)

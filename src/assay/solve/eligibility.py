@@ -11,6 +11,8 @@ from assay.proof import program_root
 from assay.words import TaskSpec
 from assay.words.units import TERA, amount, ceil_div
 
+from .hazards import hazard
+
 __all__ = ["RULES", "Candidate", "refusal"]
 
 NUMERICS = ("exact-1",)
@@ -79,4 +81,4 @@ RULES: tuple[Rule, ...] = (
 
 def refusal(task: Candidate) -> str | None:
     """Why this solver will not take the task, or None."""
-    return next((reason for rule in RULES if (reason := rule(task))), None)
+    return next((reason for rule in RULES if (reason := rule(task))), None) or hazard(task)

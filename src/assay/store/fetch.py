@@ -25,6 +25,9 @@ GRACE_SECONDS = 20.0
 SLOWEST_BYTES_PER_SECOND = 64 << 10
 ATTEMPTS = 3
 
+BUSY = (400, 408, 429)
+"""Answers of a store that lost the connection, waited too long or has too much to do: the blob itself is not at fault."""
+
 Sources = Sequence[str] | Callable[[], Sequence[str]]
 
 
@@ -100,6 +103,8 @@ class Fetcher:
                     status, reason = answer.status_code, answer.read()[:200].decode(errors="replace")
         except httpx2.HTTPError as error:
             raise UnavailableError(f"the store at {url} does not take blobs now: {error}", source=url) from None
+        if status in BUSY or status >= 500:
+            raise UnavailableError(f"the store at {url} does not take blobs now: {reason}", status=status, source=url)
         if status not in (201, 204):
             raise RefusedError(f"the store at {url} refused the blob: {reason}", status=status, source=url)
 

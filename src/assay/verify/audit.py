@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from assay.errors import BlobMissing, MismatchError
-from assay.proof import Finding, Runner, commitment_root, replay_interval, validate
+from assay.proof import Finding, Runner, check_checkpoint, commitment_root, replay_interval, validate
 from assay.words import Blob, Commitment, Record, TaskSpec, Trajectory, Verdict, parse
 
 from .attestation import match_commitment, mismatch_commitment
@@ -99,24 +99,32 @@ def audit(
     finding (data withheld), since the solver has to keep what it committed to.
     """
     digests: dict[int, bytes] = {}
+    last = runner.spec.intervals
     # In order of steps, not as drawn, so that what is reported is the earliest difference that this verifier can see.
     ordered = sorted(set(intervals))
+    wanted = ordered[0]
     try:
         listed = trajectory()
-        for k in ordered:
-            finding = replay_interval(runner, source, listed, k)
+        # All of it has to be there before a step is replayed. The final state, too: it is what the submitter pays for,
+        # and no interval begins with it.
+        for wanted in (*ordered, last):
+            source(listed.checkpoints[wanted].blob)
+        for wanted in ordered:
+            finding = replay_interval(runner, source, listed, wanted)
             if not finding.matched:
                 return _mismatch(task, verifier, intervals, finding)
-            digests[k] = finding.digest
+            digests[wanted] = finding.digest
             if on_interval is not None:
                 on_interval(len(digests), len(ordered))
+        if final := check_checkpoint(runner, source, listed, last):
+            return _mismatch(task, verifier, intervals, final)
     except MismatchError as broken:
         step = max(0, int(broken.evidence.get("step", 0)))
         reason = INITIAL_DIFFERS if broken.evidence.get("rule") == "initial_state" else MALFORMED
         return _sealed(task, verifier, intervals, 0, min(step, runner.spec.steps), NO_ROOT, reason)
     except BlobMissing:
-        k = ordered[len(digests)]
-        return _sealed(task, verifier, intervals, k, runner.spec.bounds(k)[0], NO_ROOT, WITHHELD)
+        step = min(runner.spec.steps, runner.spec.bounds(wanted)[0])
+        return _sealed(task, verifier, intervals, min(wanted, last - 1), step, NO_ROOT, WITHHELD)
     return Sealed(task, verifier, match_commitment(task, verifier, [digests[k] for k in intervals]), tuple(intervals))
 
 

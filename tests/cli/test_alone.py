@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from town import Town
@@ -65,6 +69,31 @@ def test_doctor_says_what_is_documented(alone: Town):
     assert "packages" in plain.err
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks into /proc")
+def test_a_demo_that_is_interrupted_at_once_leaves_nothing_running(alone: Town):
+    folder = alone.home / "demo"
+    command = [sys.executable, "-m", "assay", "demo", "--dir", str(folder), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
+        while not (folder / "chain" / "output.log").exists():
+            time.sleep(0.005)  # until the first member is being started, and no more than that
+        demo.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        assert demo.wait(60) == 130
+        assert time.monotonic() - started < 15
+        assert demo.stdout.read() == ""
+    # A member whose start was cut in two is nobody's child to end: it ends when it finds its parent gone.
+    while any(str(folder).encode() in content(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
+        assert time.monotonic() - started < 30
+        time.sleep(0.1)
+
+
+def content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
 # -- the last line of defence, in process ------------------------------------------------------------------------
 
 
@@ -117,7 +146,6 @@ def test_a_bug_is_shown_with_its_traceback_on_stderr(capsys, monkeypatch):
 
 
 def test_the_command_and_the_module_are_the_same(alone: Town):
-    import subprocess
     from importlib.metadata import version
 
     done = subprocess.run([sys.executable, "-m", "assay", "--version"], capture_output=True, text=True, check=True)

@@ -37,12 +37,20 @@ def endpoints(folder) -> list[str]:
         return [stakes.endpoint_of(address, Role.SOLVER) for address in stakes.active(Role.SOLVER)]
 
 
-def test_down_and_up_keeps_keys_money_and_stakes(network):
-    before, described = books(network), (network / "network.json").read_bytes()
-    assert len(before) == 4
-    assert all(stake > 0 for _, _, stake in before.values())
-    first = Devnet(network)
-    pids = first.status()
+def test_down_and_up_keeps_keys_money_and_stakes(tmp_path):
+    network = tmp_path / "network"
+    first = Devnet(network, attached=True)
+    first.plan(members())
+    try:
+        first.up()
+        first.settle_in()
+        before, described = books(network), (network / "network.json").read_bytes()
+        assert len(before) == 4
+        assert all(stake > 0 for _, _, stake in before.values())
+        pids = first.status()
+    except BaseException:
+        first.down()
+        raise
     assert all(pids.values())
     assert sorted(first.down()) == sorted(pids)
     assert set(Devnet(network).status().values()) == {None}

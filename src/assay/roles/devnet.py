@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assay.chain import Client, Role, Stakes
 from assay.errors import UnavailableError
 from assay.observe import read_json, write_json
 
@@ -137,9 +138,16 @@ class Devnet:
 
     def settle_in(self) -> None:
         """Wait until every solver and verifier has staked and serves its page."""
-        for member in self.members:
-            if member.kind in ("solver", "verifier"):
-                self.wait_for(member.name, lambda name=member.name: self._serves(name))
+        network = Network.load(self.network_file)
+        with Client(network.rpc) as client:
+            stakes = Stakes(client, network.contracts.stakes)
+            for member in self.members:
+                if member.kind in ("solver", "verifier"):
+                    self.wait_for(member.name, lambda m=member: self._serves(m.name) and self._staked(m, stakes))
+
+    def _staked(self, member: Member, stakes: Stakes) -> bool:
+        key = read_json(self.folder / member.name / "key.json")
+        return key is not None and stakes.is_active("0x" + key["address"], Role[member.kind.upper()])
 
     def _serves(self, name: str) -> bool:
         with socket.socket() as probe:
@@ -158,9 +166,15 @@ class Devnet:
         self._ended.set()
         with self._lock:
             ended = [m.name for m in reversed(self.members) if end(self.folder / m.name)]
+            # A child that was only just started does not hold its folder yet.
+            for child in self._children.values():
+                child.terminate()
         for child in self._children.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
         return ended
 
     def _start(self, member: Member) -> None:

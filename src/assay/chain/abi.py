@@ -27,6 +27,15 @@ def _type(parameter: Parameter) -> str:
     return f"({','.join(map(_type, parameter['components']))}){kind.removeprefix('tuple')}"
 
 
+def _decode(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """As eth-abi does, but strings stay bytes: no contract checks that they are UTF-8, and anybody may have written them."""
+    return decode([kind.replace("string", "bytes") for kind in kinds], data)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="replace")
+
+
 def _element(parameter: Parameter) -> Parameter:
     return {**parameter, "type": parameter["type"].rpartition("[")[0]}
 
@@ -58,6 +67,8 @@ def _from_wire(parameter: Parameter, value: Any) -> Any:
         return {part["name"]: _from_wire(part, item) for part, item in zip(parts, value, strict=True)}
     if kind == "bytes32":
         return bytes(value).hex()
+    if kind == "string":
+        return _text(value)
     return to_checksum_address(value) if kind == "address" else value
 
 
@@ -89,7 +100,7 @@ class Abi:
         """What function `name` returned: None, a value, or a tuple of several."""
         outputs = self.functions[name]["outputs"]
         try:
-            values = decode([_type(parameter) for parameter in outputs], output)
+            values = _decode([_type(parameter) for parameter in outputs], output)
         except DecodingError as error:
             hint = "Check that the deployment belongs to this chain."
             raise ChainUnavailable(f"{name} answered {len(output)} strange bytes", hint=hint, name=name) from error
@@ -102,10 +113,10 @@ class Abi:
         if entry is None:
             return None
         plain = [parameter for parameter in entry["inputs"] if not parameter["indexed"]]
-        values = dict(zip((p["name"] for p in plain), decode([_type(p) for p in plain], data), strict=True))
+        values = dict(zip((p["name"] for p in plain), _decode([_type(p) for p in plain], data), strict=True))
         indexed = (parameter for parameter in entry["inputs"] if parameter["indexed"])
         for parameter, topic in zip(indexed, topics[1:], strict=True):
-            values[parameter["name"]] = decode([_type(parameter)], topic)[0]
+            values[parameter["name"]] = _decode([_type(parameter)], topic)[0]
         return entry["name"], {p["name"]: _from_wire(p, values[p["name"]]) for p in entry["inputs"]}
 
 
@@ -123,7 +134,7 @@ def revert_reason(output: bytes) -> str:
     """The words in a revert's data: Solidity's and Vyper's Error(string), a panic by name, else the bytes in hex."""
     try:
         if output[:4] == bytes.fromhex("08c379a0"):
-            return str(decode(["string"], output[4:])[0])
+            return _text(_decode(["string"], output[4:])[0])
         if output[:4] == bytes.fromhex("4e487b71"):
             code = decode(["uint256"], output[4:])[0]
             return f"panic: {_PANIC.get(code, hex(code))}"

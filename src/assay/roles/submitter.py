@@ -18,6 +18,7 @@ from assay.observe import Progress, read_json, write_json
 from assay.proof import write_bundle
 from assay.settle import due, receipt
 from assay.store.blobs import copy_out
+from assay.store.fetch import cut_off
 from assay.words import Receipt, Record, Task, TaskState, Trajectory, canonical, parse
 from assay.words.units import amount
 
@@ -169,13 +170,17 @@ def read_progress(url: str) -> list[Progress]:
 
     A role that does not show its progress may still do its work, and a stranger's page is not worth waiting for.
     """
-    until, data = time.monotonic() + PAGE_SECONDS, b""
+    data = b""
     try:
-        with httpx2.stream("GET", f"{url}/progress", timeout=1, trust_env=False) as answer:
+        with (
+            cut_off(PAGE_SECONDS) as watched,
+            httpx2.Client(timeout=1, trust_env=False) as client,
+            client.stream("GET", f"{url}/progress", extensions=watched) as answer,
+        ):
             for piece in answer.iter_raw():
                 data += piece
-                if len(data) > PAGE_BYTES or time.monotonic() > until:
+                if len(data) > PAGE_BYTES:
                     return []
         return msgspec.json.decode(data, type=list[Progress])
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, UnavailableError, ValueError, RecursionError):
         return []

@@ -17,7 +17,7 @@ from assay.words.task import Blob
 
 from .blobs import PIECE, Sink, Store
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "cut_off"]
 
 CONNECT_SECONDS = 3.0
 IDLE_SECONDS = 10.0
@@ -45,7 +45,7 @@ class Fetcher:
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(min(IDLE_SECONDS, grace), connect=CONNECT_SECONDS),
             headers={"Accept-Encoding": "identity"},
-            limits=httpx2.Limits(max_keepalive_connections=0),  # every transfer has its own connection: see _cut_off
+            limits=httpx2.Limits(max_keepalive_connections=0),  # every transfer has its own connection: see cut_off
             mounts={"all://127.0.0.1": None, "all://localhost": None},  # no proxy on the way to this machine
         )
 
@@ -139,7 +139,7 @@ class Fetcher:
     def _open(self, method: str, url: str, seconds: float, **request: Any) -> Iterator[httpx2.Response]:
         """A response that is read within `seconds` or cut off. Only making the connection is tried again."""
         failures = (httpx2.ConnectError, httpx2.ConnectTimeout)
-        with _cut_off(seconds) as extensions:
+        with cut_off(seconds) as extensions:
             for attempt in stamina.retry_context(failures, attempts=ATTEMPTS, wait_initial=0.1, wait_jitter=0.2):
                 with attempt:
                     built = self._client.build_request(method, url, extensions=extensions, **request)
@@ -151,7 +151,7 @@ class Fetcher:
 
 
 @contextmanager
-def _cut_off(seconds: float) -> Iterator[dict[str, Any]]:
+def cut_off(seconds: float) -> Iterator[dict[str, Any]]:
     """Request extensions that shut the connection down after `seconds`, whatever it is doing.
 
     A time-out of the client bounds one read; a source that drips a byte of its headers every second passes each of

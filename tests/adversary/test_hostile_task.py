@@ -54,6 +54,20 @@ def test_a_spec_that_nobody_gives_does_not_stop_the_market(quarter: Quarter, fai
     assert quarter.until(submit(quarter, fair), TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
 
 
+def test_a_crowd_of_tasks_does_not_keep_a_solver_busy_with_looking(quarter: Quarter, fair: Package, monkeypatch):
+    """A solver that looks at all tasks for each open one misses the time for opening its traces."""
+    task = submit(quarter, fair)
+    assert quarter.until(task, TaskState.ASSIGNED) is TaskState.ASSIGNED
+    for _ in range(12):
+        quarter.post(replace(offered(fair).terms, price=1))
+    market, asked = quarter.solver.session.market, []
+    look = market.task
+    monkeypatch.setattr(market, "task", lambda wanted: asked.append(wanted) or look(wanted))
+    quarter.turn(quarter.solver)
+    assert len(asked) <= 3 * len(quarter.solver.watchlist.tasks)
+    assert quarter.until(task, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
+
+
 def test_data_that_nobody_gives_bind_no_solver(tmp_path: Path):
     """Accepting first and fetching then, a solver would be kept from other work for the whole of the working time."""
     with a_quarter(tmp_path) as quarter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from assay.words import Audit, Blob, Record, TaskSpec, canonical, parse
 from .quote import MAX_AUDIT
 
 __all__ = ["Evaluation", "Package", "Plan", "package", "read_task"]
+
+
+TRACE_VALUES = 8
+"""Fewest values that an interval's trace is made of."""
 
 
 class Evaluation(Record, frozen=True):
@@ -106,7 +111,9 @@ def package(
         interval=plan.spaced(),
         audit=plan.audit or Audit(2, min(MAX_AUDIT, max(1, -(-intervals // 2)))),
     )
-    return Package(spec, store.put(_encoded(spec)), program, **judging)
+    encoded = _encoded(spec)
+    _check_trace(program, spec)
+    return Package(spec, store.put(encoded), program, **judging)
 
 
 def _encoded(spec: TaskSpec) -> bytes:
@@ -117,6 +124,18 @@ def _encoded(spec: TaskSpec) -> bytes:
     except (msgspec.MsgspecError, OverflowError) as reason:
         raise ConfigError(f"This is not a task: {reason}.", name=spec.name) from reason
     return data
+
+
+def _check_trace(program: Program, spec: TaskSpec) -> None:
+    """Verifiers prove that they have replayed by knowing the metrics' bits. Live views give each away but for some ten of
+    them, and the commitment tells who guesses whether it is right: with few values, guessing is cheaper than replaying."""
+    recorded = min(spec.interval, spec.steps) * sum(prod(port.shape) for port in program.metrics.values())
+    if recorded < TRACE_VALUES:
+        raise RefusedError(
+            f"The program's metrics give {recorded} values per interval; to be safe from guessing it takes {TRACE_VALUES}.",
+            hint="Raise the interval, or add a metric: training_step adds a probe of the gradients.",
+            values=recorded,
+        )
 
 
 def _check_columns(program: Program, dataset: Dataset, batch_size: int) -> None:

@@ -9,14 +9,14 @@ from assay import chain
 from assay.chain import Opening
 from assay.engine import exact
 from assay.engine.clear import Interpreter
-from assay.errors import RefusedError
+from assay.errors import ChainUnavailable, RefusedError
 from assay.program import Program
 from assay.proof import Executable, Runner, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, refusal, train
 from assay.words import Blob, Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
 
 from .cheats import cheating_worker
-from .session import SPEC_LIMIT
+from .session import SPEC_LIMIT, Session
 from .worker import Role
 
 __all__ = ["SolverRole"]
@@ -27,6 +27,10 @@ class SolverRole(Role):
 
     kind: ClassVar[str] = "solver"
     number: ClassVar[chain.Role] = chain.Role.SOLVER
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._own: list[str] | None = None
 
     def act(self, task: Task) -> None:
         """Accept, work, draw, reveal or settle: whatever the task's state asks of this solver."""
@@ -44,9 +48,20 @@ class SolverRole(Role):
                 self.push(task, mine=False)
 
     def _engaged(self) -> bool:
-        """Whether a task of ours has not ended: its traces must be opened in time, so nothing else is begun before."""
-        others = (self.session.market.task(task) for task in self.watchlist.tasks)
-        return any(other.solver == self.session.address and not other.state.final for other in others)
+        """Whether a task of ours has not ended: its traces must be opened in time, so nothing else is begun before.
+
+        All tasks are looked at once after a start; from then on it is known what was accepted. Looking at all for each
+        open one, a crowd of them would keep a solver from opening its traces in time.
+        """
+        if self._own is None:
+            self._own = [task for task in self.watchlist.tasks if self._is_ours(task)]
+        watched = set(self.watchlist.tasks)
+        self._own = [task for task in self._own if task in watched and self._is_ours(task)]
+        return bool(self._own)
+
+    def _is_ours(self, task_id: str) -> bool:
+        task = self.session.market.task(task_id)
+        return task.solver == self.session.address and not task.state.final
 
     def _consider(self, task: Task) -> None:
         if self._engaged():
@@ -60,7 +75,12 @@ class SolverRole(Role):
             self.watchlist.drop(task.id)
             return
         self._check_data(spec, program)
-        self.session.market.accept(task.id)
+        try:
+            self.session.market.accept(task.id)
+        except ChainUnavailable:
+            self._own = None  # it may have arrived
+            raise
+        self._own = [task.id]
         self.log.info("accepted", task=task.id)
 
     def _check_data(self, spec: TaskSpec, program: Program) -> None:

@@ -37,6 +37,14 @@ def endpoints(folder) -> list[str]:
         return [stakes.endpoint_of(address, Role.SOLVER) for address in stakes.active(Role.SOLVER)]
 
 
+def check_privacy(network) -> None:
+    """Folders and keys are the owner's alone."""
+    assert network.stat().st_mode & 0o777 == 0o700
+    for home in network.glob("*-[0-9]"):
+        for secret in ("key.json", "passphrase"):
+            assert (home / secret).stat().st_mode & 0o777 == 0o600, secret
+
+
 def test_down_and_up_keeps_keys_money_and_stakes(tmp_path):
     network = tmp_path / "network"
     first = Devnet(network, attached=True)
@@ -48,6 +56,7 @@ def test_down_and_up_keeps_keys_money_and_stakes(tmp_path):
         assert len(before) == 4
         assert all(stake > 0 for _, _, stake in before.values())
         pids = first.status()
+        check_privacy(network)
     except BaseException:
         first.down()
         raise
@@ -78,13 +87,6 @@ def test_down_and_up_keeps_keys_money_and_stakes(tmp_path):
         assert books(network) == before
     finally:
         again.down()
-
-
-def test_folders_and_keys_are_the_owners_alone(network):
-    assert network.stat().st_mode & 0o777 == 0o700
-    for home in network.glob("*-[0-9]"):
-        for secret in ("key.json", "passphrase"):
-            assert (home / secret).stat().st_mode & 0o777 == 0o600, secret
 
 
 @pytest.mark.parametrize(

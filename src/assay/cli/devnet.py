@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .output import console, emit, escape, say
+from .output import answer, console, emit, escape, say
 
 __all__ = ["app"]
 
@@ -31,9 +31,19 @@ def up(
 
     devnet = Devnet(directory or default_devnet())
     devnet.plan(members(solvers, verifiers))
-    with console.status("starting"):
-        network = devnet.up()
-        devnet.settle_in()
+    kinds = [member.kind for member in devnet.members]
+    if (kinds.count("solver"), kinds.count("verifier")) != (solvers, verifiers):
+        say(
+            f"[yellow]This network has {kinds.count('solver')} solvers and {kinds.count('verifier')} verifiers already.[/]"
+        )
+    try:
+        with console.status("starting"):
+            network = devnet.up()
+            devnet.settle_in()
+    except KeyboardInterrupt:
+        say("stopping what was started")
+        devnet.down()
+        raise
     if as_json:
         emit(
             {
@@ -43,7 +53,8 @@ def up(
                 "members": devnet.status(),
             }
         )
-    say(escape(f"network up: {network.rpc}, described in {devnet.network_file}"))
+    say(f"running: {', '.join(member.name for member in devnet.members)}")
+    say(escape(f"chain at {network.rpc}, network described in {devnet.network_file}"))
 
 
 @app.command()
@@ -71,4 +82,4 @@ def status(directory: Path | None = DIR, as_json: bool = JSON) -> None:
     if not found:
         say("there is no network here; `assay devnet up` makes one")
     for name, pid in found.items():
-        console.print(f"{name:<12} {'running, process ' + str(pid) if pid else '[red]not running[/]'}")
+        answer(f"{name:<12} {'running, process ' + str(pid) if pid else '[red]not running[/]'}")

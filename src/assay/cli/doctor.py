@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from .output import console, emit
+from .output import answer, emit, escape
 
 __all__ = ["doctor"]
 
@@ -25,7 +25,9 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON ob
         return
     for name, value in report.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        console.print(f"[dim]{name:>12}[/]  {shown}")
+        answer(f"[dim]{name:>12}[/]  {escape(str(shown))}")
+    missing = [name for name, found in report["packages"].items() if found == "MISSING"]
+    answer(f"[red]missing: {', '.join(missing)}[/]" if missing else "[green]everything that a solver needs is there[/]")
 
 
 def examine() -> dict[str, Any]:
@@ -33,7 +35,7 @@ def examine() -> dict[str, Any]:
     from assay.roles.home import default_home
 
     packages = {}
-    for name in ("llvmlite", "numpy", "onnx", "py-evm", "coincurve", "web3", "torch"):
+    for name in ("llvmlite", "numpy", "onnx", "py-evm", "coincurve", "torch"):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:

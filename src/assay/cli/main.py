@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from assay import __version__
-from assay.errors import AssayError
+from assay.errors import AssayError, UsageError
 
 from . import devnet, doctor, results, roles, story, submit
 from .output import emit, escape, say
@@ -48,6 +48,7 @@ app.command("submit")(submit.submit)
 app.command("tasks")(results.tasks)
 app.command("watch")(results.watch)
 app.command("fetch")(results.fetch)
+app.command("cancel")(results.cancel)
 app.command("replay")(results.replay)
 app.command("solver")(roles.solver)
 app.command("verifier")(roles.verifier)
@@ -74,6 +75,12 @@ def run(command: Callable[[], Any]) -> int:
         return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except OSError as error:
+        refused = UsageError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        if machine:
+            emit(refused.as_dict())
+        say(f"[bold red]{refused.code}[/]: {escape(refused.message)}")
+        return refused.exit_code
     except Exception as error:
         if machine:
             emit(AssayError(f"{type(error).__name__}: {error}").as_dict())

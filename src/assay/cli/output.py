@@ -1,4 +1,4 @@
-"""Data on stdout, everything else on stderr; one JSON object as the last line under --json."""
+"""Answers on stdout, everything else on stderr; one JSON object as the last line under --json."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["console", "emit", "escape", "say"]
+__all__ = ["answer", "console", "emit", "escape", "say"]
 
 console = Console(stderr=True, highlight=False)
+
+
+def answer(what: Any) -> None:
+    """Print the answer of a command for a human, on stdout: a table or a line of rich markup."""
+    # No line is cut where nobody's screen limits it: a task id has to survive a pipe.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(what)
 
 
 def emit(value: Any) -> None:

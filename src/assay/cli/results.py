@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from assay.errors import NotFoundError
+from assay.errors import MismatchError, NotFoundError, UsageError
 
 from .network import DIR, JSON, NETWORK, submitter
-from .output import console, emit, escape, say
+from .output import answer, console, emit, say
 
 if TYPE_CHECKING:
-    from assay.market import Quote
+    from assay.market import Package, Quote
     from assay.roles.submitter import Submitter
 
-__all__ = ["conclude", "fetch", "follow", "replay", "tasks", "watch"]
+__all__ = ["cancel", "conclude", "fetch", "follow", "replay", "tasks", "watch"]
 
 
 def tasks(network: Path | None = NETWORK, directory: Path | None = DIR, as_json: bool = JSON) -> None:
@@ -32,11 +32,13 @@ def tasks(network: Path | None = NETWORK, directory: Path | None = DIR, as_json:
         emit({"tasks": [msgspec.to_builtins(task) | {"state": task.state.name.lower()} for task in found]})
         return
     now = session.client.now()
+    symbol = session.token.symbol()
     table = Table("task", "state", "price", "waits for", "within")
     for task in found:
         due = "" if task.state.final else seconds(task.deadline - now)
-        table.add_row(task.id, task.state.name.lower(), amount(task.price), task.state.waits_for, due)
-    console.print(table if found else "no tasks yet")
+        waits_for = "" if task.state.final else task.state.waits_for
+        table.add_row(task.id[:12], task.state.name.lower(), amount(task.price, symbol), waits_for, due)
+    answer(table if found else "no tasks yet")
 
 
 def watch(
@@ -74,15 +76,26 @@ def replay(
     import msgspec
 
     from assay.engine import exact
-    from assay.proof import check
+    from assay.proof import check, read_manifest
 
     if not bundle.is_dir():
         raise NotFoundError(f"There is no proof bundle {bundle}.", hint="It is the folder `proof` that fetch writes.")
+    if not (bundle / "manifest.json").exists() and (bundle / "proof").is_dir():
+        raise UsageError(f"{bundle} is not a proof bundle.", hint=f"Give {bundle / 'proof'}.")
     with console.status("replaying"):
         found = check(bundle, lambda program: exact.compile(program, threads=threads), interval)
+    receipt = read_manifest(bundle).receipt
+    if receipt is not None and (receipt.spec, receipt.state_root) != (found.spec, found.final_root):
+        raise MismatchError("The receipt in this bundle is of another result.", step=-1, spec=receipt.spec)
     if as_json:
         emit({"outcome": "holds"} | msgspec.to_builtins(found))
-    say(f"[green]holds[/]: {found.steps} of {found.of} steps replayed bit for bit, final state {found.final_root}")
+        return
+    answer(
+        f"[green]holds[/]: {found.steps} of {found.of} steps replayed bit for bit\n"
+        f"task        {receipt.task if receipt else 'not named'}\nspec        {found.spec}\n"
+        f"commitment  {found.root}\nfinal state {found.final_root}\n"
+        "Who was paid is not part of the proof: compare the commitment with the chain's."
+    )
 
 
 def resolve(hands: Submitter, prefix: str) -> str:
@@ -99,25 +112,56 @@ def follow(hands: Submitter, task: str, price: Quote | None = None) -> None:
     """Show the task until it has ended."""
     from .view import LiveView
 
-    with LiveView(price) as view:
-        for snapshot in hands.follow(task):
-            view.show(snapshot)
+    try:
+        with LiveView(price, symbol=hands.session.token.symbol()) as view:
+            for snapshot in hands.follow(task, on_wait=view.wait):
+                view.show(snapshot)
+    except KeyboardInterrupt:
+        say(f"The task goes on without you. See it with: assay watch {task[:12]}")
+        raise
 
 
-def conclude(hands: Submitter, task: str, out: Path | None, *, as_json: bool) -> None:
-    """Print the receipt of an ended task; with `out` fetch its result; collect what the submitter is owed."""
+def cancel(
+    task: str = typer.Argument(..., help="The task's id, or its first digits."),
+    network: Path | None = NETWORK,
+    directory: Path | None = DIR,
+    as_json: bool = JSON,
+) -> None:
+    """Take back a task of yours that no solver has accepted yet, with its whole escrow."""
+    hands = submitter(network, directory)
+    task = resolve(hands, task)
+    hands.session.market.cancel(task)
+    conclude(hands, task, None, as_json=as_json)
+
+
+def conclude(hands: Submitter, task: str, out: Path | None, *, as_json: bool, package: Package | None = None) -> None:
+    """Print the receipt of an ended task; with `out` fetch its result; collect what the submitter is owed.
+
+    With a `package` the result is judged too: losses by an own replay, accuracy on the held-out rows.
+    """
     import msgspec
 
-    from .receipts import show_receipt
+    from assay.roles.judge import judge
+
+    from .receipts import describe, proof_line, show_receipt
 
     found = hands.receipt(task)
     result = msgspec.to_builtins(found)
     if found.submitter == hands.session.address:
         hands.collect()
-    show_receipt(found)
-    if out is not None:
+    more: dict[str, str] = {}
+    settled = found.outcome == "settled"
+    if package is not None and settled:
+        with console.status("replaying the last interval, judging the model"):
+            judged = judge(hands.session, package, hands.trajectory(task))
+        result |= judged
+        more |= describe(judged)
+    if out is not None and (settled or package is None):
         fetched = hands.fetch(task, out)
         result |= msgspec.to_builtins(fetched)
-        say(escape(f"model    {fetched.model}\nreceipt  {fetched.receipt}\nproof    {fetched.bundle}"))
+        more |= {"model": fetched.model, "receipt": fetched.receipt, "proof": proof_line(fetched.bundle)}
+    elif settled and found.submitter == hands.session.address:
+        more["result"] = f"assay fetch {task[:12]} -o FOLDER"
+    show_receipt(found, hands.session.token.symbol(), more)
     if as_json:
         emit(result)

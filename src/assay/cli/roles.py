@@ -15,6 +15,7 @@ DIR = typer.Option(None, "--dir", help="Folder of this role: key, stake, store, 
 PORT = typer.Option(0, "--port", help="Port on 127.0.0.1 for progress and blobs; 0 takes a free one.")
 THREADS = typer.Option(1, "--threads", min=1, help="Threads for the engine; the bits do not depend on it.")
 RPC = typer.Option(None, "--rpc", help="Another RPC endpoint of the network's chain.")
+LEAVE = typer.Option(False, "--leave", help="Give up the role instead; later, call it again to take the stake back.")
 
 
 def solver(
@@ -24,10 +25,11 @@ def solver(
     port: int = PORT,
     threads: int = THREADS,
     rpc: str | None = RPC,
+    leave: bool = LEAVE,
     cheat: str | None = typer.Option(None, "--cheat", hidden=True),
 ) -> None:
-    """Sell this machine's time: stake, take tasks, train, commit, and be paid. Ends with Ctrl-C."""
-    _run("solver", network, directory, port=port, threads=threads, rpc=rpc, rate=rate, cheat=cheat)
+    """Sell this machine's time: stake, take tasks, train, commit, and be paid. Ctrl-C stops it; the stake stays."""
+    _run("solver", network, directory, leave, port=port, threads=threads, rpc=rpc, rate=rate, cheat=cheat)
 
 
 def verifier(
@@ -36,20 +38,29 @@ def verifier(
     port: int = PORT,
     threads: int = THREADS,
     rpc: str | None = RPC,
+    leave: bool = LEAVE,
     cheat: str | None = typer.Option(None, "--cheat", hidden=True),
 ) -> None:
-    """Check others' work: stake, replay the intervals that the lot draws, attest, and be paid. Ends with Ctrl-C."""
-    _run("verifier", network, directory, port=port, threads=threads, rpc=rpc, cheat=cheat)
+    """Check others' work: stake, replay what the lot draws, attest, and be paid. Ctrl-C stops it; the stake stays."""
+    _run("verifier", network, directory, leave, port=port, threads=threads, rpc=rpc, cheat=cheat)
 
 
-def _run(kind: str, network: Path | None, directory: Path | None, **options: object) -> None:
+def _run(kind: str, network: Path | None, directory: Path | None, leave: bool, **options: object) -> None:
     from assay.observe import configure_log
     from assay.roles.home import default_home
     from assay.roles.occupancy import occupied
-    from assay.roles.process import run_role
+    from assay.roles.process import open_role, run_role
 
     folder = (directory or default_home() / kind).resolve()
-    configure_log(folder / "log.jsonl")
+    configure_log(folder / "log.jsonl", show=not leave)
     with occupied(folder):
-        say(escape(f"{kind} in {folder}; log in {folder / 'log.jsonl'}"))
-        run_role(kind, folder, network=network_file(network), **options)
+        if leave:
+            say(escape(open_role(kind, folder, network=network_file(network), **options).leave()))
+            return
+        say(escape(f"{kind} in {folder}; the whole log is in {folder / 'log.jsonl'}"))
+        try:
+            run_role(kind, folder, network=network_file(network), **options)
+        finally:
+            say(
+                f"Still staked: tasks may be given to this {kind}. Start it again, or leave with `assay {kind} --leave`."
+            )

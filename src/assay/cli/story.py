@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +45,8 @@ def demo(
     configure_log(folder / "demo.jsonl")
     devnet = Devnet(folder, attached=True)
     devnet.plan(members(cheat=cheat, threads=threads))
+    if cheat != next((member.options["cheat"] for member in devnet.members if "cheat" in member.options), None):
+        raise UsageError(f"The demo in {folder} was begun with another cheat, or none.", hint="Choose another folder.")
     say(
         f"[bold]assay demo[/]  in {folder}"
         + (f"\n[yellow]{CHEATS[cheat].role} {CHEATS[cheat].sentence}[/]" if cheat else "")
@@ -52,6 +55,9 @@ def demo(
         with console.status("starting chain, depot, 2 solvers and 2 verifiers"):
             devnet.up()
         receipt, result = _story(devnet, threads, cheat)
+    except KeyboardInterrupt:
+        say(f"stopping; go on with: assay demo --dir {shlex.quote(str(folder))}")
+        raise
     finally:
         devnet.down()
     result["seconds"] = round(time.monotonic() - started, 1)
@@ -75,8 +81,8 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     price = quote(package.program, package.spec)
     task = submitter.submit(package, price, _windows(lazy=cheat == "echo"), LABEL)
     say(f"task {task}")
-    with LiveView(price) as view:
-        for snapshot in submitter.follow(task):
+    with LiveView(price, symbol="PLAY") as view:
+        for snapshot in submitter.follow(task, on_wait=view.wait):
             view.show(snapshot)
     submitter.collect()
     receipt = submitter.receipt(task)
@@ -94,8 +100,7 @@ def _windows(*, lazy: bool) -> Any:
 def _result(submitter: Submitter, package: Package, price: Quote, receipt: Receipt, folder: Path) -> dict[str, Any]:
     import msgspec
 
-    from assay.proof import decode_state
-    from assay.roles.judge import accuracy, first_and_last_loss
+    from assay.roles.judge import judge
 
     task = receipt.task
     cheater = receipt.caught[0].who if receipt.caught else receipt.solver
@@ -115,19 +120,15 @@ def _result(submitter: Submitter, package: Package, price: Quote, receipt: Recei
     }
     if receipt.outcome == "settled":
         fetched = submitter.fetch(task, folder)
-        state = decode_state(Path(fetched.model).read_bytes(), package.program.state)
-        first, last = first_and_last_loss(submitter.session, package, submitter.trajectory(task))
-        result |= {"loss_first": first, "loss_last": last, "accuracy": accuracy(package, state)}
+        result |= judge(submitter.session, package, submitter.trajectory(task))
         result |= {"model": fetched.model, "receipt": fetched.receipt, "proof": fetched.bundle}
     return result
 
 
 def _render(receipt: Receipt, result: dict[str, Any]) -> None:
-    from .receipts import show_receipt
+    from .receipts import describe, proof_line, show_receipt
 
     more = {}
     if receipt.outcome == "settled":
-        more["loss"] = f"{result['loss_first']:.4f} → {result['loss_last']:.4f}"
-        more["accuracy"] = f"{result['accuracy']:.2%} on held-out rows"
-        more |= {"model": result["model"], "proof": f"{result['proof']}\ncheck it with: assay replay {result['proof']}"}
-    show_receipt(receipt, more | {"time": f"{result['seconds']} s"})
+        more = describe(result) | {"model": result["model"], "proof": proof_line(result["proof"])}
+    show_receipt(receipt, "PLAY", more | {"time": f"{result['seconds']} s"})

@@ -13,7 +13,7 @@ from assay.market import Quote
 from assay.roles.submitter import Snapshot
 from assay.words.units import amount, seconds
 
-from .output import console, say
+from .output import console, escape, say
 
 __all__ = ["LiveView"]
 
@@ -23,8 +23,8 @@ MOST_LINES = 40
 class LiveView:
     """Draws snapshots in place on a terminal; elsewhere one line per change of state."""
 
-    def __init__(self, quote: Quote | None = None, console: Console = console) -> None:
-        self._quote = quote
+    def __init__(self, quote: Quote | None = None, console: Console = console, symbol: str = "") -> None:
+        self._quote, self._symbol = quote, symbol
         self._state: object = None
         self._bars = Progress(
             TextColumn("{task.description:<12}", markup=False),
@@ -63,14 +63,24 @@ class LiveView:
             say(self._headline(snapshot).plain)
         self._state = snapshot.task.state
 
+    def wait(self, reason: str) -> None:
+        """Say that what is shown may be old, and why."""
+        text = Text(f"waiting    {reason}; trying again", style="yellow")
+        if self._live:
+            self._live.update(Group(text, self._bars))
+        elif self._state != reason:
+            say(escape(text.plain))
+            self._state = reason
+
     def _headline(self, snapshot: Snapshot) -> Text:
         task = snapshot.task
         text = Text(f"{task.state.name.title():<10}", style="bold")
         text.append(f" {task.state.sentence}", style="none")
         if not task.state.final:
-            text.append(f"  next: {task.state.waits_for}, within {seconds(task.deadline - snapshot.now)}", style="dim")
-        if self._quote:
-            text.append(f"  escrow {amount(self._quote.escrow)}", style="dim")
+            waits_for = task.state.waits_for + "".join(f" {address[:8]}…" for address in snapshot.waits_for)
+            text.append(f"\n           next: {waits_for}, within {seconds(task.deadline - snapshot.now)}", style="dim")
+            if self._quote:
+                text.append(f"; escrow {amount(self._quote.escrow, self._symbol)}", style="dim")
         return text
 
 

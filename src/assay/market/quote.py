@@ -17,6 +17,13 @@ MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 64, 2**20 - 1
 """Most verifiers of a task, intervals of a verifier and intervals of a task that the market contract takes."""
 
 
+SLOW = 10**9
+"""Scalar operations per second of a machine that is still welcome."""
+
+LONGEST = 30 * 24 * 3600
+"""Longest window that the market contract takes, in seconds."""
+
+
 class Windows(Record, frozen=True):
     """How long each state of a task may last, in seconds. After that anyone may push the task to its end."""
 
@@ -24,6 +31,13 @@ class Windows(Record, frozen=True):
     work_for: int = 24 * 3600
     attest_for: int = 24 * 3600
     reveal_for: int = 3600
+
+    @classmethod
+    def fitting(cls, price: Quote, spec: TaskSpec) -> Windows:
+        """Twice what a slow machine takes for the work, and for a verifier's share of it, plus time to notice."""
+        work = 2 * price.operations // SLOW
+        share = ceil_div(work * spec.audit.intervals, spec.intervals)
+        return cls(work_for=min(LONGEST, 3600 + work), attest_for=min(LONGEST, 1800 + share), reveal_for=1800)
 
 
 class Quote(Record, frozen=True):

@@ -12,8 +12,11 @@ import structlog
 __all__ = ["configure_log", "get_log"]
 
 
-def configure_log(path: Path | None = None, *, verbose: bool = False) -> None:
-    """Send this process's log to `path` (JSON lines, appended), or to stderr if there is none."""
+def configure_log(path: Path | None = None, *, verbose: bool = False, show: bool = False) -> None:
+    """Send this process's log to `path` (JSON lines, appended), or to stderr if there is none.
+
+    With `show`, every line that goes to `path` is also told on stderr, for whoever runs a role in a terminal.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -25,6 +28,8 @@ def configure_log(path: Path | None = None, *, verbose: bool = False) -> None:
         stream = sys.stderr
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if show:
+            shared.append(_tell)
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
         stream = path.open("a", buffering=1)
@@ -35,6 +40,18 @@ def configure_log(path: Path | None = None, *, verbose: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
+
+
+def _tell(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    hidden = ("event", "level", "timestamp", "role", "address", "exc_info", "evidence")
+    facts = "  ".join(f"{name} {_short(value)}" for name, value in line.items() if name not in hidden)
+    sys.stderr.write(f"{line['timestamp'][11:19]}  {line['event']:<12} {facts}\n")
+    return line
+
+
+def _short(value: Any) -> str:
+    text = "".join(character for character in str(value) if character.isprintable())
+    return f"{text[:12]}…" if len(text) == 64 else text[:160]
 
 
 def get_log(**context: Any) -> Any:

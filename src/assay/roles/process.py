@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from assay.errors import AssayError
 from assay.observe import configure_log, get_log
@@ -15,7 +16,10 @@ from assay.observe import configure_log, get_log
 from .occupancy import follow_parent, occupied
 from .settings import read_settings
 
-__all__ = ["main", "run_member", "run_role"]
+if TYPE_CHECKING:
+    from .worker import Role
+
+__all__ = ["main", "open_role", "run_member", "run_role"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,19 +64,23 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
 
 def run_role(kind: str, folder: Path, **options: object) -> None:
     """Be a solver or verifier with these settings (None: not given) until the process is asked to stop."""
+    signal.signal(signal.SIGTERM, _stop)
+    open_role(kind, folder, **options).run()
+
+
+def open_role(kind: str, folder: Path, **options: object) -> Role:
+    """The solver or verifier in `folder`, with these settings (None: not given)."""
     settings = read_settings(folder=folder, **options)
-    signal.signal(signal.SIGTERM, _leave)
     if kind == "solver":
         from .solver import SolverRole
 
-        SolverRole.open(settings).run()
-    else:
-        from .verifier import VerifierRole
+        return SolverRole.open(settings)
+    from .verifier import VerifierRole
 
-        VerifierRole.open(settings).run()
+    return VerifierRole.open(settings)
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
+def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 

@@ -12,6 +12,7 @@ from assay.chain import EventReader
 from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
 from assay.settle import Push, due
 from assay.words import Task, TaskState
+from assay.words.units import amount, seconds
 
 from .session import Session
 from .settings import RoleSettings
@@ -75,9 +76,24 @@ class Role(ABC):
                 token.faucet()
             token.approve(stakes.address, needed)
             stakes.register(self.number, needed, url)
-            self.log.info("staked", amount=needed)
+            self.log.info("staked", amount=amount(needed, token.symbol()), account=me)
         elif stakes.endpoint_of(me, self.number) != url:
             stakes.set_endpoint(self.number, url)
+
+    def leave(self) -> str:
+        """Give up the role, or take back the stake when it has unlocked; returns a sentence about what happened."""
+        stakes, me = self.session.stakes, self.session.address
+        if stakes.is_active(me, self.number):
+            stakes.leave(self.number)
+        member = stakes.member(me, self.number)
+        staked = amount(member.stake, self.session.token.symbol())
+        if member.stake == 0:
+            return f"This {self.kind} has no stake on this network."
+        wait = member.unlocks - self.session.client.now()
+        if wait >= 0:
+            return f"This {self.kind} gets no new tasks. Its stake of {staked} unlocks in {seconds(wait)}: call this again then."
+        stakes.withdraw(self.number)
+        return f"The stake of {staked} is back."
 
     def turn(self) -> None:
         """Look at every unfinished task once."""
@@ -124,10 +140,14 @@ class Role(ABC):
 
     def finished(self, task: Task) -> None:
         """Collect what a finished task left to this role."""
-        if self.session.market.owed(self.session.address) > 0:
-            amount = self.session.market.owed(self.session.address)
-            self.session.market.withdraw()
-            self.log.info("withdrawn", task=task.id, amount=amount)
+        market, token, me = self.session.market, self.session.token, self.session.address
+        owed = market.owed(me)
+        if owed:
+            market.withdraw()
+            symbol = token.symbol()
+            self.log.info(
+                "paid", task=task.id, amount=amount(owed, symbol), balance=amount(token.balance_of(me), symbol)
+            )
 
     @abstractmethod
     def act(self, task: Task) -> None:

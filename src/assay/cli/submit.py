@@ -35,27 +35,32 @@ def submit(
     """Quote a task, pay its escrow, and watch it being solved and checked."""
     import msgspec
 
-    from assay.market import Windows, quote
+    from assay.market import DEFAULT_RATE, Windows, quote
 
     from .results import conclude, follow
 
     hands = submitter(network, directory)
     package = read_submission(source, hands.session.store)
     price = quote(package.program, package.spec, rate)
-    _show_quote(package, price)
+    _show_quote(package, price, hands.session.token.symbol())
+    if rate < DEFAULT_RATE:
+        say(
+            f"[yellow]Solvers ask {DEFAULT_RATE} by default: at {rate} nobody may take it.[/] `assay cancel` takes it back."
+        )
     if not yes and not _agreed():
         raise UsageError("Nothing was paid and nothing was posted.", hint="Use --yes to skip the question.")
     begun = hands.unfinished(package)
     if begun:
         say("this task was begun before and has not ended: going on with it, nothing is paid twice")
-    task = hands.submit(package, price, Windows(), begun or secrets.token_hex(8))
+    task = hands.submit(package, price, Windows.fitting(price, package.spec), begun or secrets.token_hex(8))
     say(f"task {task}")
     if detach:
+        say(f"watch it with: assay watch {task[:12]}")
         if as_json:
             emit({"task": task, "quote": msgspec.to_builtins(price)})
         return
     follow(hands, task, price)
-    conclude(hands, task, out, as_json=as_json)
+    conclude(hands, task, out, as_json=as_json, package=package)
 
 
 def _agreed() -> bool:
@@ -83,7 +88,7 @@ def read_submission(source: str, store: Store) -> Package:
     )
 
 
-def _show_quote(package: Package, price: Quote) -> None:
+def _show_quote(package: Package, price: Quote, symbol: str) -> None:
     from assay.words.units import amount, count
 
     spec = package.spec
@@ -93,5 +98,5 @@ def _show_quote(package: Package, price: Quote) -> None:
     )
     say(
         f"price {amount(price.price)} + {price.verifiers} verifiers × {amount(price.fee)} = "
-        f"[bold]escrow {amount(price.escrow)}[/]; it is never exceeded"
+        f"[bold]escrow {amount(price.escrow, symbol)}[/]; it is never exceeded"
     )

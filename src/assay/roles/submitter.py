@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     task: Task
     progress: tuple[Progress, ...]
     now: int
+    waits_for: tuple[str, ...] = ()
+    """Addresses of those who must act next, where they are known."""
 
 
 class Fetched(Record, frozen=True):
@@ -99,10 +101,21 @@ class Submitter:
         task = self.session.market.task(task_id)
         if task.state is TaskState.NONE:
             raise NotFoundError(f"There is no task {task_id} on this network.")
-        return Snapshot(task, tuple(self._progress(task)), self.session.client.now())
+        return Snapshot(task, tuple(self._progress(task)), self.session.client.now(), self._waits_for(task))
 
-    def follow(self, task_id: str, poll: float = 0.2) -> Iterator[Snapshot]:
-        """Snapshots until the task has ended; pushes it when it is overdue. Survives an outage of the chain."""
+    def _waits_for(self, task: Task) -> tuple[str, ...]:
+        if task.state is TaskState.COMMITTED:
+            done = self.session.attested(task)
+            return tuple(verifier for j, verifier in enumerate(task.verifiers) if j not in done)
+        return (task.solver,) if task.solver and not task.state.final else ()
+
+    def follow(
+        self, task_id: str, poll: float = 0.2, on_wait: Callable[[str], None] = lambda reason: None
+    ) -> Iterator[Snapshot]:
+        """Snapshots until the task has ended; pushes it when it is overdue.
+
+        Survives an outage of the chain; `on_wait` is told why nothing comes.
+        """
         while True:
             try:
                 snapshot = self.snapshot(task_id)
@@ -112,6 +125,7 @@ class Submitter:
                 self._push(snapshot)
             except UnavailableError as error:
                 self.session.log.warning("waiting", code=error.code, message=error.message)
+                on_wait(error.message)
             time.sleep(poll)
 
     def receipt(self, task_id: str) -> Receipt:

@@ -20,6 +20,7 @@ HEAVY = ("torch", "web3", "onnxruntime", "llvmlite", "onnx", "eth", "scipy", "sk
 SUBMITTER = ["--dir", "--help", "--json", "--network"]
 COMMANDS = {
     "assay": ["--help", "--version"],
+    "assay cancel": ["TASK", *SUBMITTER],
     "assay demo": ["--cheat", "--dir", "--help", "--json", "--threads"],
     "assay devnet": ["--help"],
     "assay devnet down": ["--dir", "--help", "--json"],
@@ -28,10 +29,10 @@ COMMANDS = {
     "assay doctor": ["--help", "--json"],
     "assay fetch": ["--out -o", "TASK", *SUBMITTER],
     "assay replay": ["--help", "--interval", "--json", "--threads", "BUNDLE"],
-    "assay solver": ["--cheat", "--dir", "--help", "--network", "--port", "--rate", "--rpc", "--threads"],
+    "assay solver": ["--cheat", "--dir", "--help", "--leave", "--network", "--port", "--rate", "--rpc", "--threads"],
     "assay submit": ["--detach", "--rate", "--yes -y", "--out -o", "FILE.py[:function] | TASK.toml", *SUBMITTER],
     "assay tasks": SUBMITTER,
-    "assay verifier": ["--cheat", "--dir", "--help", "--network", "--port", "--rpc", "--threads"],
+    "assay verifier": ["--cheat", "--dir", "--help", "--leave", "--network", "--port", "--rpc", "--threads"],
     "assay watch": ["TASK", *SUBMITTER],
 }
 """Every command with its flags: a new one is added here on purpose, or not at all."""

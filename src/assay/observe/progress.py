@@ -11,7 +11,7 @@ __all__ = ["Progress", "ProgressBoard"]
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """One line of a live view. `loss` has four significant digits; `speed` is steps per second."""
+    """One line of a live view. `loss` has three significant digits; `speed` is steps per second."""
 
     task: str
     role: str
@@ -38,7 +38,7 @@ class ProgressBoard:
         with self._lock:
             since, first = self._started.setdefault((task, phase), (now, done))
             speed = (done - first) / (now - since) if now > since else 0.0
-            rounded = None if loss is None else float(f"{loss:.4g}")
+            rounded = None if loss is None else float(f"{loss:.3g}")
             self._lines[task] = Progress(task, self._role, phase, done, total, rounded, round(speed, 1), now)
 
     def line(self, task: str) -> Progress | None:

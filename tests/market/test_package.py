@@ -13,6 +13,7 @@ from small import ASSETS, PLAN, columns, initial, program, small, write_task
 
 from assay.errors import AssayError, BlobRefused, ConfigError, NotFoundError, ProgramRefused, RefusedError
 from assay.market import Evaluation, Plan, package, quote, read_task
+from assay.market.package import default_interval
 from assay.market.quote import MAX_AUDIT
 from assay.proof import Dataset, decode_state, program_root, state_root
 from assay.roles.digits import digits
@@ -51,7 +52,8 @@ def test_the_digits_assets_are_a_task(store):
 @pytest.mark.parametrize("steps", [1, 9, 10, 11, 12, 95, 12345])
 def test_what_is_left_out_is_chosen_so_that_it_can_be_posted(store, steps):
     task = small(store, steps=steps, interval=0, audit=None)
-    assert task.spec.interval == max(1, -(-steps // 10))
+    # A step of this program has 18 million operations: the work between two checkpoints has at least 3 · 10^9.
+    assert task.spec.interval == default_interval(task.program, steps) == min(steps, max(-(-steps // 10), 176))
     assert task.spec.audit == Audit(2, max(1, -(-task.spec.intervals // 2)))
     quote(task.program, task.spec)
 

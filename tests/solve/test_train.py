@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from small import blobs, runner, small, solve
 
-from assay.errors import BlobMissing, RefusedError, UnavailableError
+from assay.errors import RefusedError, UnavailableError
 from assay.proof import Runner, commitment_root, decode_state, state_root, trace_of, validate
 from assay.solve import Journal, train
 from assay.store import Store
@@ -141,10 +141,15 @@ def test_a_finished_journal_needs_neither_worker_nor_state(whole: Whole, tmp_pat
     assert worker.asked == []
 
 
-def test_a_checkpoint_that_the_disk_has_lost_is_said(whole: Whole, tmp_path):
-    (tmp_path / "j").write_bytes(b"".join(whole.lines[:3]))
-    with pytest.raises(BlobMissing):
-        whole.train(whole.copy(tmp_path, 2), tmp_path / "j")
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_checkpoint_that_a_power_cut_took_is_computed_again(whole: Whole, tmp_path, spoilt: bool):
+    (tmp_path / "j").write_bytes(b"".join(whole.lines))
+    store, worker = whole.copy(tmp_path, 3), Counting(whole.runner)
+    if spoilt:
+        store.path(blobs(whole.trajectory)[2]).write_bytes(b"")
+    assert whole.train(store, tmp_path / "j", worker) == whole.trajectory
+    assert worker.asked == ([(3, 6)] if spoilt else []) + [(6, 9), (9, 12)]
+    assert (tmp_path / "j").read_bytes() == b"".join(whole.lines)
 
 
 def test_an_initial_state_that_the_spec_does_not_name_is_refused_before_any_work(whole: Whole, tmp_path):

@@ -105,7 +105,7 @@ class Job:
     `module` is the torch.nn.Module with its initial weights. `dataset` holds the columns (x, y, ...) as arrays of equal
     first axis, one row per sample; `held_out` likewise, never trained on. A step trains on `batch_size` rows.
     `loss` is "cross_entropy", "mse" or a callable (outputs, batch) -> scalar; `seed` feeds the order of the rows and
-    dropout; a checkpoint is taken every `interval` steps.
+    dropout; a checkpoint is taken every `interval` steps (0: chosen from the counted cost).
     """
 
     name: str
@@ -116,7 +116,7 @@ class Job:
     held_out: dict[str, np.ndarray[Any, Any]] | None = field(default=None, repr=False)
     batch_size: int
     steps: int
-    interval: int
+    interval: int = 0
     seed: int = 0
     schedule: Schedule | None = None
     clip_norm: float | None = None
@@ -127,8 +127,8 @@ class Job:
         for split in (self.dataset, self.held_out or {}):
             if len({len(column) for column in split.values()}) > 1:
                 raise UsageError("the columns of a dataset must have as many rows as each other", job=self.name)
-        if min(self.batch_size, self.steps, self.interval) < 1:
-            raise UsageError("batch_size, steps and interval must be at least 1", job=self.name)
+        if min(self.batch_size, self.steps) < 1 or self.interval < 0:
+            raise UsageError("batch_size and steps must be at least 1, interval at least 0", job=self.name)
 
     @property
     def rows(self) -> int:

@@ -17,6 +17,7 @@ from assay.program import Program, load
 from assay.proof import Dataset, decode_state, encode_state, program_root, state_root
 from assay.store import Store
 from assay.words import Audit, Blob, Record, TaskSpec, canonical, parse
+from assay.words.units import ceil_div
 
 from .quote import MAX_AUDIT
 
@@ -35,6 +36,10 @@ class Evaluation(Record, frozen=True):
     label: str = "y"
 
 
+WORK_PER_CHECKPOINT, WORK_PER_BYTE = 3 * 10**9, 1600
+"""Scalar operations between two checkpoints: at least so many, plus so many per byte of the state."""
+
+
 class Plan(Record, frozen=True):
     """The part of a task file that is neither program nor data."""
 
@@ -44,10 +49,6 @@ class Plan(Record, frozen=True):
     interval: int = 0
     seed: int = 0
     audit: Audit | None = None
-
-    def spaced(self) -> int:
-        """The checkpoint interval: as given, else a tenth of the steps."""
-        return self.interval or max(1, -(-self.steps // 10))
 
 
 class TaskFile(Plan, frozen=True):
@@ -77,6 +78,17 @@ class Package:
         return tuple(sorted(needed, key=lambda blob: blob.size))
 
 
+def default_interval(program: Program, steps: int) -> int:
+    """Steps between two checkpoints where nobody says: a tenth of the steps, or more where that would cost too much.
+
+    A checkpoint costs its writer some milliseconds and a few nanoseconds per byte of the state; the work between two of
+    them, counted in scalar operations, is a large multiple of that (bench/proof.py measures the rest).
+    """
+    state = sum(port.nbytes for port in program.state.values())
+    least = ceil_div(WORK_PER_CHECKPOINT + WORK_PER_BYTE * state, max(1, program.cost.operations))
+    return min(steps, max(ceil_div(steps, 10), least))
+
+
 def package(
     store: Store,
     plan: Plan,
@@ -95,7 +107,8 @@ def package(
     state = decode_state(encode_state(initial), program.state)
     dataset = Dataset(dict(columns))
     _check_columns(program, dataset, plan.batch_size)
-    intervals = -(-plan.steps // plan.spaced())
+    interval = plan.interval or default_interval(program, plan.steps)
+    intervals = -(-plan.steps // interval)
     spec = TaskSpec(
         name=plan.name,
         program=store.put(source),
@@ -108,7 +121,7 @@ def package(
         batch_size=plan.batch_size,
         seed=plan.seed,
         steps=plan.steps,
-        interval=plan.spaced(),
+        interval=interval,
         audit=plan.audit or Audit(2, min(MAX_AUDIT, max(1, -(-intervals // 2)))),
     )
     encoded = _encoded(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -27,19 +28,33 @@ class Journal:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        self.entries = [msgspec.json.decode(line, type=Entry) for line in whole.splitlines()]
-        if whole != data:
-            os.truncate(path, len(whole))
+        self._lines = path.read_bytes().splitlines(keepends=True)
+        self.entries: list[Entry] = []
+        with contextlib.suppress(msgspec.MsgspecError):
+            for line in self._lines:
+                if line.endswith(b"\n"):
+                    self.entries.append(msgspec.json.decode(line, type=Entry))
+        self.cut(len(self.entries))
 
     def append(self, entry: Entry) -> None:
-        """Add the next checkpoint, on disk when this returns."""
+        """Add the next checkpoint; it outlives this process when this returns."""
+        line = msgspec.json.encode(entry) + b"\n"
         with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(entry) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(line)
+        self._lines.append(line)
         self.entries.append(entry)
+
+    def cut(self, length: int) -> None:
+        """Keep the first `length` entries only."""
+        del self.entries[length:], self._lines[length:]
+        whole = sum(map(len, self._lines))
+        if self._path.stat().st_size != whole:
+            os.truncate(self._path, whole)
+
+    def sync(self) -> None:
+        """From here on the entries outlive a power cut too."""
+        with self._path.open("ab") as file:
+            os.fsync(file.fileno())
 
     @property
     def digests(self) -> list[bytes]:

@@ -45,7 +45,8 @@ def train(
     """Compute every interval that `journal` does not have yet, and return the whole trajectory.
 
     A checkpoint is in the store, published and in the journal before the next one is begun to be written, so that a
-    solver that is killed goes on from the last one. `ports` is the program's state (`Program.state`), `on_step` gets
+    solver that is killed goes on from the last one. Nothing waits for the disk until the end: what a power cut takes is
+    cut off here and computed again. `ports` is the program's state (`Program.state`), `on_step` gets
     the number of finished steps and the loss. Raises RefusedError if `initial` is not what the spec names.
     """
     if not journal.entries:
@@ -54,6 +55,8 @@ def train(
             # Every verifier would call the result wrong, and the submitter would have model and money.
             raise RefusedError("The initial state is not the one that the spec names.", found=start.hex())
         journal.append(Entry(new_checkpoint(0, start, spec.initial)))
+    whole = (store.verify(entry.checkpoint.blob) for entry in journal.entries[1:])
+    journal.cut(1 + next((k for k, good in enumerate(whole) if not good), len(journal.entries) - 1))
     state = initial
     if len(journal.entries) > 1:
         state = decode_state(store.get(journal.entries[-1].checkpoint.blob), ports)
@@ -74,4 +77,5 @@ def train(
             segments[segment.stop] = segment
             writer.submit(segment.stop, segment.state, segment.batches, segment.trace)
             state = segment.state
+    journal.sync()
     return build_trajectory(spec, (entry.checkpoint for entry in journal.entries))

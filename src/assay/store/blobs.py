@@ -69,15 +69,19 @@ class Store:
         self._scratch.mkdir(parents=True, exist_ok=True)
         self.sweep()
 
-    def put(self, data: Data | Iterable[Data] | Path) -> Blob:
-        """Store bytes, pieces of bytes, or a file's content. The blob is on the disk when this returns."""
-        with self.receive() as sink:
+    def put(self, data: Data | Iterable[Data] | Path, durable: bool = True) -> Blob:
+        """Store bytes, pieces of bytes, or a file's content.
+
+        The blob outlives this process when this returns; only if `durable`, a power cut too. A blob that a power cut has
+        spoilt is not whole, and `verify` says so.
+        """
+        with self.receive(durable=durable) as sink:
             for piece in _pieces(data):
                 sink.write(piece)
         return sink.blob
 
     @contextmanager
-    def receive(self, expected: Blob | None = None, limit: int | None = None) -> Iterator[Sink]:
+    def receive(self, expected: Blob | None = None, limit: int | None = None, durable: bool = True) -> Iterator[Sink]:
         """Write a blob piece by piece; it appears at the end of the block, or never if the block raises.
 
         With `expected`, anything else is refused: BlobRefused for too many bytes (at once), too few, or another hash.
@@ -90,8 +94,8 @@ class Store:
                 found = sink.blob
                 why = f"{found.size} of {expected.size} bytes" if found.size != expected.size else "another hash"
                 raise BlobRefused(f"not the blob that was asked for: {why}", found=found.sha256, size=found.size)
-            sink.close(durable=True)
-            self._publish(Path(name), sink.blob)
+            sink.close(durable)
+            self._publish(Path(name), sink.blob, durable)
         finally:
             Path(name).unlink(missing_ok=True)
             sink.close(durable=False)
@@ -152,13 +156,14 @@ class Store:
             raise BlobRefused(f"not a SHA-256: {name[:80]!r}")
         return self.root / name[:2] / name[2:4] / name
 
-    def _publish(self, written: Path, blob: Blob) -> None:
+    def _publish(self, written: Path, blob: Blob, durable: bool) -> None:
         """Give a finished file its name. Of several writers of one blob the last wins, with the same bytes."""
         place = self._place(blob.sha256)
         written.chmod(0o644)
         place.parent.mkdir(parents=True, exist_ok=True)
         written.replace(place)
-        _sync(place.parent)  # on a journalling file system this commits the new folders above it as well
+        if durable:
+            _sync(place.parent)  # on a journalling file system this commits the new folders above it as well
 
 
 def _pieces(data: Data | Iterable[Data] | Path) -> Iterator[Data]:

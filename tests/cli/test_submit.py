@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,21 @@ def test_replay_holds(town: Town, submitted: dict):
         12,
         submitted["state_root"],
     )
+    plain = town("replay", submitted["bundle"])
+    assert "12 of 12 steps" in plain.out
+    assert submitted["task"] in plain.out
     part = town("replay", submitted["bundle"], "--interval", 1, "--interval", 3, "--threads", 2, "--json")
     assert (part.json["steps"], part.json["of"]) == (6, 12)
+
+
+def test_a_receipt_of_another_result_does_not_hold(town: Town, submitted: dict):
+    forged = town.home / "forged"
+    shutil.copytree(submitted["bundle"], forged)
+    manifest = json.loads((forged / "manifest.json").read_text())
+    manifest["receipt"]["state_root"] = "ab" * 32
+    (forged / "manifest.json").write_text(json.dumps(manifest))
+    done = town("replay", forged, "--json")
+    assert (done.code, done.json["error"]) == (3, "mismatch")
 
 
 def test_a_tampered_proof_is_a_mismatch_code_3(town: Town, submitted: dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -61,6 +62,5 @@ def _run(kind: str, network: Path | None, directory: Path | None, leave: bool, *
         try:
             run_role(kind, folder, network=network_file(network), **options)
         finally:
-            say(
-                f"Still staked: tasks may be given to this {kind}. Start it again, or leave with `assay {kind} --leave`."
-            )
+            again = f"assay {kind} --leave" + (f" --dir {shlex.quote(str(folder))}" if directory else "")
+            say(escape(f"Still staked: tasks may be given to this {kind}. Start it again, or leave with: {again}"))

@@ -155,7 +155,7 @@ class Llama(nn.Module):
                 num_attention_heads=HEADS,
                 max_position_embeddings=TOKENS,
                 use_cache=False,
-            )  # fmt: skip
+            )
         )
 
     def forward(self, x: Tensor) -> Tensor:

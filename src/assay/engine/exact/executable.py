@@ -47,7 +47,7 @@ class Executable:
     def __init__(self, program: Program, threads: int, target: Machine) -> None:
         self.program = program
         self.threads = threads
-        self._plan = plan(program)
+        self._plan = plan(program, target)
         module = ir.Module("assay")
         works = [declare(module, f"k{n}", form, target) for n, form in enumerate(self._plan.forms)]
         declare_run(module, target)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import llvmlite.ir as ir
 
+from . import block
 from .code import I64, PTR, VOID, integer
 from .form import Form
 from .frame import Frame
@@ -54,7 +55,7 @@ def _emit(outer: Frame, low: ir.Value, high: ir.Value, scratch: ir.Value, target
         return Work(1, 1, form.points)
     product = match(form, target)
     if product is not None:
-        product.emit(outer, low, high, scratch)
+        block.emit(product, outer, low, high, scratch)
         return Work(prod(product.grid), 1, form.points, 4 * sum(product.scratch))
     if prod(form.domain):
         nest(form, outer, low, high, target.vector)

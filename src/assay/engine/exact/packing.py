@@ -1,16 +1,25 @@
-"""Copy part of an operand into scratch memory as binary32, in the order in which a product's tiles walk through it."""
+"""Between tensors and scratch memory: operands as binary32 in the order in which a product's tiles walk through them,
+and blocks of its result on their way back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import llvmlite.ir as ir
 
-from .code import F32, I32, Code, integer
-from .form import Access, check_depends
-from .frame import Frame, loop
+from assay.program.types import DType
 
-__all__ = ["Walk", "copy", "transpose"]
+from .code import F32, I32, Code, integer
+from .form import Access, Check, check_depends
+from .frame import Frame, loop
+from .storage import pack
+
+__all__ = ["Walk", "copy", "transpose", "unload"]
+
+
+UNROLLED = 4
+"""Loops of at most so many iterations, the sides of a small window say, are written out."""
 
 
 class Walk(NamedTuple):
@@ -23,30 +32,77 @@ class Walk(NamedTuple):
 
 def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vector: int) -> None:
     """target[sum of index·step] = the operand at these indices, from where `frame` stands."""
-    b, walks = frame.code.builder, _joined(frame, access, walks)
+    b, walks = frame.code.builder, _joined(frame, access.flat.strides, access.checks, walks)
     if not walks:
         b.store(frame.value(access, ()), target, align=4)
         return
     first, *rest = walks
     if not rest and first.step == 1:
-        _row(frame, access, target, first, vector)
-        return
-    count = integer(first.length) if isinstance(first.length, int) else first.length
 
-    def body(index: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+        def lanes(index: ir.Value, width: int) -> None:
+            value = frame.enter(first.dim, index, width).value(access, ())
+            b.store(value, frame.code.element(target, F32, index), align=4)
+
+        _row(frame, first, vector, lanes)
+        return
+
+    def body(index: ir.Value) -> None:
         line = frame.code.element(target, F32, b.mul(index, integer(first.step)))
         copy(frame.enter(first.dim, index), access, line, rest, vector)
+
+    _repeat(b, first.length, body)
+
+
+def unload(frame: Frame, dtype: DType, source: ir.Value, walks: list[Walk], vector: int) -> None:
+    """The result's element at these indices = source[sum of index·step], from where `frame` stands."""
+    flat = frame.form.flat.strides
+    ordered = sorted(walks, key=lambda w: (-flat[w.dim], -w.step))
+    _unload(frame, dtype, source, _joined(frame, flat, (), ordered), vector)
+
+
+def _unload(frame: Frame, dtype: DType, source: ir.Value, walks: list[Walk], vector: int) -> None:
+    b = frame.code.builder
+    if not walks:
+        frame.store(0, pack(frame.code, dtype, b.load(source, typ=F32, align=4)), dtype)
+        return
+    first, *rest = walks
+    if not rest and first.step == 1 and frame.form.flat.strides[first.dim] == 1:
+
+        def lanes(index: ir.Value, width: int) -> None:
+            inner = frame.enter(first.dim, index, width)
+            value = b.load(frame.code.element(source, F32, index), typ=inner.code.wide(F32), align=4)
+            inner.store(0, pack(inner.code, dtype, value), dtype)
+
+        _row(frame, first, vector, lanes)
+        return
+
+    def body(index: ir.Value) -> None:
+        line = frame.code.element(source, F32, b.mul(index, integer(first.step)))
+        _unload(frame.enter(first.dim, index), dtype, line, rest, vector)
+
+    _repeat(b, first.length, body)
+
+
+def _repeat(b: ir.IRBuilder, count: ir.Value | int, body: Callable[[ir.Value], None]) -> None:
+    """body(index) for all indices; a few of them without a loop."""
+    if isinstance(count, int) and count <= UNROLLED:
+        for n in range(count):
+            body(integer(n))
+        return
+
+    def step(index: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+        body(index)
         return ()
 
-    loop(b, integer(0), count, 1, (), body)
+    loop(b, integer(0), integer(count) if isinstance(count, int) else count, 1, (), step)
 
 
-def _joined(frame: Frame, access: Access, walks: list[Walk]) -> list[Walk]:
+def _joined(frame: Frame, strides: Sequence[int], checks: Sequence[Check], walks: list[Walk]) -> list[Walk]:
     """Neighbouring loops as one where both sides run straight through them."""
-    strides, joined = access.flat.strides, list(walks[-1:])
+    joined = list(walks[-1:])
     for outer in reversed(walks[:-1]):
         inner = joined[0]
-        fixed = not any(check_depends(c, d) for c in access.checks for d in (outer.dim, inner.dim))
+        fixed = not any(check_depends(c, d) for c in checks for d in (outer.dim, inner.dim))
         through = isinstance(inner.length, int) and (strides[outer.dim], outer.step) == (
             strides[inner.dim] * inner.length,
             inner.step * inner.length,
@@ -100,16 +156,15 @@ def _turned(code: Code, lines: list[ir.Value]) -> list[ir.Value]:
     return lines
 
 
-def _row(frame: Frame, access: Access, target: ir.Value, walk: Walk, vector: int) -> None:
-    """Consecutive elements in scratch, as wide as fits."""
+def _row(frame: Frame, walk: Walk, vector: int, emit: Callable[[ir.Value, int], None]) -> None:
+    """emit(index, width) for consecutive elements in scratch, as wide as fits."""
     b, start = frame.code.builder, integer(0)
     count = integer(walk.length) if isinstance(walk.length, int) else walk.length
     for width in _widths(walk.length, vector):
         stop = b.add(start, b.and_(b.sub(count, start), integer(-width)))
 
         def body(index: ir.Value, carried: list[ir.Value], width: int = width) -> tuple[()]:
-            value = frame.enter(walk.dim, index, width).value(access, ())
-            b.store(value, frame.code.element(target, F32, index), align=4)
+            emit(index, width)
             return ()
 
         loop(b, start, stop, width, (), body)

@@ -8,9 +8,11 @@ from assay.errors import ProgramRefused
 from assay.program.program import Program
 from assay.program.types import DType, Port
 
+from .border import bordered
 from .form import Form, collapse
 from .fuse import Part, group, merge
 from .lower import form_of
+from .native import Machine, machine
 
 __all__ = ["Plan", "Step", "plan"]
 
@@ -38,19 +40,20 @@ class Plan:
     waits: tuple[bool, ...]
 
 
-def plan(program: Program) -> Plan:
+def plan(program: Program, target: Machine | None = None) -> Plan:
     """Lower, drop what nothing reads, share forms, and place the intermediates."""
     tensors = _tensors(program)
     for port, name in program.outputs:
         # A reshape is no kernel: an output may see its tensor under another shape of as many elements.
         if (port.dtype, port.size) != (tensors[name].dtype, tensors[name].size):
             raise ProgramRefused(f"the output {port.name} is not of the type of its tensor", output=port.name)
-    parts = [Part(*form_of(kernel, tensors)) for kernel in program.kernels]
-    sizes = {name: port.nbytes for name, port in tensors.items()}
+    lowered = [Part(*form_of(kernel, tensors)) for kernel in program.kernels]
     kept = {tensor for _, tensor in program.outputs}
+    parts = list(bordered(_needed(lowered, kept), tensors, target or machine()))
+    sizes = {name: port.nbytes for name, port in tensors.items()}
     forms: dict[Form, int] = {}
     steps = []
-    for part in _fused(_needed(parts, kept), kept):
+    for part in _fused(parts, kept):
         form = collapse(part.form)
         steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, 1 if form.target else len(form.stores)))
     offsets, arena = _place(steps, sizes, kept)

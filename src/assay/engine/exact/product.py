@@ -1,30 +1,26 @@
 """Products (matrix products and convolutions, and their gradients): blocked, packed, in register tiles.
 
-A product is a CHAIN of `fma` over two float reads. One operand runs along the last loops of the domain: its elements
-are the columns of a tile, side by side in registers. The other one runs along one earlier loop, the rows. All other
-loops of the domain are outside. Blocking over k stores and reloads the chains; it never splits one.
+A product is a CHAIN of `fma` over two float reads. The loops of the domain along which one operand alone moves are the
+columns of a tile, side by side in registers; those along which the other one alone moves are its rows. Loops along
+which both move are outside. Which operand gives the columns is a question of cost: where these are not side by side
+in the result, a block of it is made in scratch memory and laid out afterwards. Blocking over k stores and reloads the
+chains; it never splits one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
-
-import llvmlite.ir as ir
+from math import gcd, prod
+from typing import NamedTuple
 
 from assay.program.kernel import Order
 from assay.program.types import DType
 
-from .code import F32, I1, integer
-from .form import Access, Form, depends
-from .frame import Frame, loop
+from .form import Access, Affine, Form, depends
 from .native import Machine
-from .packing import Walk, copy, transpose
-from .storage import memory_type
-from .tile import Tile
 
-__all__ = ["Product", "match"]
+__all__ = ["Product", "Side", "match", "round_up"]
 
 DEPTH = 256
 """Terms of a chain between two stores, about: a panel of columns then fits into the first-level cache."""
@@ -32,8 +28,37 @@ ROWS, COLUMNS = 512, 512
 """The largest block of the result that is one unit of work."""
 SMALLEST = 4096
 """Products with fewer terms than this go through the generic nest."""
-UNITS, WORTH = 8, 1 << 17
+UNITS, WORTH = 6, 1 << 17
 """A block is halved while there are fewer units than this, and more than so many terms in each."""
+
+
+class Side(NamedTuple):
+    """An operand and the loops along which it alone moves, outermost first; the first one is cut into blocks."""
+
+    access: Access
+    dims: tuple[int, ...]
+    extents: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """Iterations of the loop that is cut."""
+        return self.extents[0] if self.extents else 1
+
+    @property
+    def line(self) -> int:
+        """Rows or columns per iteration of that loop."""
+        return prod(self.extents[1:])
+
+    @property
+    def count(self) -> int:
+        """Rows or columns in all."""
+        return prod(self.extents)
+
+    def step(self, dim: int) -> int | None:
+        """Elements between neighbours along `dim`, or None where that is not one number."""
+        if any(c.via is not None or c.divisor != 1 for c in self.access.checks):
+            return None
+        return self.access.flat.strides[dim] + sum(c.coord.strides[dim] * c.scale for c in self.access.checks)
 
 
 @dataclass(frozen=True)
@@ -41,43 +66,50 @@ class Product:
     """A form seen as a product. Dimensions are positions in the form's loops."""
 
     form: Form
-    rows: Access
-    columns: Access
-    row_dim: int
-    column_dims: tuple[int, ...]
+    rows: Side
+    columns: Side
     outer_dims: tuple[int, ...]
     target: Machine
 
     # --- sizes
 
-    def extent(self, dim: int) -> int:
-        """Iterations of a loop; 1 for the missing row loop."""
-        return self.form.extents[dim] if dim >= 0 else 1
-
-    @property
+    @cached_property
     def fold_dims(self) -> tuple[int, ...]:
         """The loops of the fold."""
         return tuple(range(len(self.form.domain), len(self.form.extents)))
 
+    @cached_property
+    def lead(self) -> int:
+        """How many loops of the fold stay outside of the parts into which it is cut."""
+        lead = 0
+        while prod(self.form.fold[lead + 1 :]) > DEPTH:
+            lead += 1
+        return lead
+
     @property
-    def line(self) -> int:
-        """Columns per iteration of the first column loop."""
-        return prod(self.extent(d) for d in self.column_dims[1:])
+    def part_dims(self) -> tuple[int, ...]:
+        """The loops of the fold that a part walks through; the first one is cut."""
+        return self.fold_dims[self.lead :]
 
     @property
     def slice(self) -> int:
-        """Terms per iteration of the fold's first loop."""
-        return prod(self.extent(d) for d in self.fold_dims[1:])
+        """Terms per iteration of the loop of the fold that is cut."""
+        return prod(self.form.fold[self.lead + 1 :])
+
+    @property
+    def terms(self) -> int:
+        """Iterations of that loop."""
+        return self.form.fold[self.lead] if self.form.fold else 1
 
     @property
     def dtype(self) -> DType:
         """Of the result."""
         return self.form.statements[0].dtype
 
-    @property
+    @cached_property
     def tile(self) -> tuple[int, int, int]:
         """(rows, vectors, lanes) of a full register tile."""
-        columns, width = self.line * self.extent(self.column_dims[0]), self.target.vector
+        columns, width = self.columns.count, self.target.vector
         while width > 4 and columns <= width // 2:
             width //= 2
         if columns <= width:
@@ -86,310 +118,222 @@ class Product:
 
     @cached_property
     def blocks(self) -> tuple[int, int, int]:
-        """Iterations per block: of the row loop, of the first column loop, of the fold's first loop."""
+        """Iterations per block: of the first row loop, of the first column loop, of the fold's loop that is cut."""
         tile_rows, vectors, width = self.tile
-        rows, columns = self.extent(self.row_dim), self.extent(self.column_dims[0])
-        step = vectors * width if self.line == 1 else 1
-        row_block = _round(min(ROWS, rows), tile_rows)
-        column_block = _round(min(max(1, COLUMNS // self.line), columns), step)
-        outer, depth = prod(self.extent(d) for d in self.outer_dims), prod(self.extent(d) for d in self.fold_dims)
+        rows, columns = self.rows, self.columns
+        row_step, column_step = _whole(tile_rows, rows.line), _whole(vectors * width, columns.line)
+        row_block = round_up(min(max(1, ROWS // rows.line), rows.first), row_step)
+        column_block = round_up(min(max(1, COLUMNS // columns.line), columns.first), column_step)
+        outer, depth = prod(self.form.extents[d] for d in self.outer_dims), prod(self.form.fold)
         while (
-            outer * -(-rows // row_block) * -(-columns // column_block) < UNITS
-            and min(rows, row_block) * min(columns, column_block) * self.line * depth > WORTH
+            outer * -(-rows.first // row_block) * -(-columns.first // column_block) < UNITS
+            and min(rows.first, row_block) * rows.line * min(columns.first, column_block) * columns.line * depth > WORTH
         ):
             # splitting one side means packing the other side once more
-            row_cost = columns * self.line * (not self.columns_direct)
-            column_cost = rows * (not self.rows_direct)
-            if column_block > step and (column_cost < row_cost or row_block <= tile_rows):
-                column_block = _round(column_block // 2, step)
-            elif row_block > tile_rows:
-                row_block = _round(row_block // 2, tile_rows)
+            row_cost, column_cost = self.packing
+            if column_block > column_step and (row_cost < column_cost or row_block <= row_step):
+                column_block = round_up(column_block // 2, column_step)
+            elif row_block > row_step:
+                row_block = round_up(row_block // 2, row_step)
             else:
                 break
-        first = self.extent(self.fold_dims[0]) if self.fold_dims else 1
-        if self.dtype is DType.FLOAT32:
-            first = min(first, max(1, DEPTH // self.slice))
-        return row_block, column_block, first
+        parts = min(self.terms, max(1, DEPTH // self.slice))
+        return row_block, column_block, parts
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, ...]:
         """Units: iterations of the outer loops, row blocks, column blocks."""
         row_block, column_block, _ = self.blocks
-        outer = [self.extent(d) for d in self.outer_dims]
-        rows, columns = self.extent(self.row_dim), self.extent(self.column_dims[0])
-        return (*outer, -(-rows // row_block), -(-columns // column_block))
+        outer = [self.form.extents[d] for d in self.outer_dims]
+        return (*outer, -(-self.rows.first // row_block), -(-self.columns.first // column_block))
 
     @property
     def depth(self) -> int:
         """Terms between two stores of a chain, at most."""
         return self.blocks[2] * self.slice
 
-    # --- where the operands lie
+    # --- where the operands and the result lie
+
+    def _even(self, access: Access) -> int | None:
+        """The distance between consecutive terms of a part, if it is the same for all."""
+        return straight(access.flat, self.part_dims, self.form.extents)
 
     @cached_property
     def columns_direct(self) -> bool:
         """Whether tiles may read the columns where they are: side by side, and few rows to use them again."""
-        access = self.columns
-        if access.checks or access.dtype is not DType.FLOAT32 or len(self.column_dims) > 1:
+        access, dims = self.columns.access, self.columns.dims
+        if access.checks or access.dtype is not DType.FLOAT32 or self._even(access) is None:
             return False
-        straight = access.flat.strides[self.column_dims[0]] == 1 and self._even(access) is not None
-        return straight and self.extent(self.row_dim) <= 64
+        return straight(access.flat, dims, self.form.extents) == 1 and self.rows.count <= 64
 
     @cached_property
     def rows_direct(self) -> bool:
         """Whether tiles may read the rows where they are."""
-        access = self.rows
-        return not access.checks and access.dtype is DType.FLOAT32 and self._even(access) is not None
+        access, dims = self.rows.access, self.rows.dims
+        if access.checks or access.dtype is not DType.FLOAT32 or self._even(access) is None:
+            return False
+        return straight(access.flat, dims, self.form.extents) is not None
 
-    def _even(self, access: Access) -> int | None:
-        """The distance between consecutive terms, if it is the same for all."""
-        fold, strides = self.fold_dims, access.flat.strides
-        for d in fold[:-1]:
-            if strides[d] != strides[d + 1] * self.extent(d + 1):
-                return None
-        return strides[fold[-1]] if fold else 0
+    @cached_property
+    def result_direct(self) -> bool:
+        """Whether tiles may keep their chains where the result will be."""
+        flat, extents = self.form.flat, self.form.extents
+        if straight(flat, self.columns.dims, extents) != 1 or straight(flat, self.rows.dims, extents) is None:
+            return False
+        return self.dtype is DType.FLOAT32 or prod(self.form.fold) <= self.depth
 
-    def _step(self, access: Access, dim: int) -> int | None:
-        """Elements between neighbours along `dim`, or None where that is not one number."""
-        if any(c.via is not None or c.divisor != 1 for c in access.checks):
-            return None
-        return access.flat.strides[dim] + sum(c.coord.strides[dim] * c.scale for c in access.checks)
+    @cached_property
+    def result_turned(self) -> bool:
+        """Whether the rows of a block of the result, not its columns, lie side by side in the result."""
+        flat, rows, columns = self.form.flat, self.rows, self.columns
+        if self.result_direct or not rows.dims or flat.strides[columns.dims[-1]] == 1:
+            return False
+        return flat.strides[rows.dims[-1]] == 1 and self.target.vector > 1 and rows.count >= 8
 
     @cached_property
     def columns_turned(self) -> bool:
         """Whether columns are packed by way of a transposition: in memory, terms lie side by side."""
         if self.columns_direct or not self.fold_dims or self.target.vector == 1:
             return False
-        last, column = self.fold_dims[-1], self.column_dims[-1]
-        along = self._step(self.columns, last) == 1 and self.extent(last) >= 4
-        return along and (self._step(self.columns, column) != 1 or self.extent(column) < self.extent(last))
+        last, column, extents = self.fold_dims[-1], self.columns.dims[-1], self.form.extents
+        along = self.columns.step(last) == 1 and extents[last] >= 4
+        return along and (self.columns.step(column) != 1 or extents[column] < extents[last])
 
     @cached_property
     def turned_in_place(self) -> bool:
         """Whether the transposition can read the operand itself, in whole blocks."""
-        access, width = self.columns, self.target.vector
-        if access.checks or access.dtype is not DType.FLOAT32 or len(self.column_dims) > 1:
+        access, width = self.columns.access, self.target.vector
+        if access.checks or access.dtype is not DType.FLOAT32 or len(self.columns.dims) > 1:
             return False
-        whole = self.depth % width == 0 and self.slice * self.extent(self.fold_dims[0]) % width == 0
-        return self._even(access) == 1 and whole and self.extent(self.column_dims[0]) % width == 0
+        whole = self.depth % width == 0 and self.slice * self.terms % width == 0
+        return self._even(access) == 1 and whole and self.columns.count % width == 0
 
     @property
     def stage_step(self) -> int:
         """Floats between columns on their way to a transposition."""
         if self.turned_in_place:
-            return self.columns.flat.strides[self.column_dims[0]]
-        return _round(self.depth, self.target.vector) + 16
+            return self.columns.access.flat.strides[self.columns.dims[0]]
+        return round_up(self.depth, self.target.vector) + 16
 
     @cached_property
     def column_step(self) -> int:
         """Floats between consecutive terms of a column, as tiles see it."""
         if self.columns_direct:
-            return self._even(self.columns) or 0
-        return _round(self.blocks[1] * self.line, max(self.tile[1] * self.tile[2], self.target.vector))
+            return self._even(self.columns.access) or 0
+        return self.width
 
-    @property
+    @cached_property
     def row_steps(self) -> tuple[int, int]:
         """Floats between rows and between terms, as tiles see it."""
         if self.rows_direct:
-            stride = self.rows.flat.strides[self.row_dim] if self.row_dim >= 0 else 0
-            return stride, self._even(self.rows) or 0
+            access = self.rows.access
+            return straight(access.flat, self.rows.dims, self.form.extents) or 0, self._even(access) or 0
         return self.depth + 16, 1
 
     @cached_property
-    def scratch(self) -> tuple[int, int, int]:
-        """Floats of scratch for the packed columns, for the stage before them, and for the packed rows."""
+    def result_step(self) -> int:
+        """Elements between rows of the result, as tiles see it."""
+        if self.result_direct:
+            return straight(self.form.flat, self.rows.dims, self.form.extents) or 0
+        return self.width + 16 * (self.width % 256 == 0)
+
+    @cached_property
+    def width(self) -> int:
+        """Columns of a block, up to the next full panel."""
+        return round_up(self.blocks[1] * self.columns.line, max(self.tile[1] * self.tile[2], self.target.vector))
+
+    @cached_property
+    def height(self) -> int:
+        """Rows of a block, up to the next full tile."""
+        return round_up(self.blocks[0] * self.rows.line, max(self.tile[0], self.target.vector))
+
+    @property
+    def turned_step(self) -> int:
+        """Floats between columns of a block of the result that was turned."""
+        return self.height + 16 * (self.height % 256 == 0)
+
+    @cached_property
+    def scratch(self) -> tuple[int, int, int, int]:
+        """Floats of scratch: the packed columns, what is on its way to or from a transposition, rows, result."""
+        depth = round_up(self.depth, self.target.vector)
         staged = self.columns_turned and not self.turned_in_place
-        columns = 0 if self.columns_direct else _round(self.depth, self.target.vector) * self.column_step
-        rows = 0 if self.rows_direct else _round(self.blocks[0], self.tile[0]) * self.row_steps[0]
-        return _round(columns, 16), _round(staged * self.column_step * self.stage_step, 16), _round(rows, 16)
+        columns = 0 if self.columns_direct else depth * self.column_step
+        stage = max(staged * self.width * self.stage_step, self.result_turned * self.width * self.turned_step)
+        rows = 0 if self.rows_direct else self.height * self.row_steps[0]
+        result = 0 if self.result_direct else self.height * self.result_step
+        return round_up(columns, 16), round_up(stage, 16), round_up(rows, 16), round_up(result, 16)
 
-    # --- code
+    # --- cost
 
-    def emit(self, outer: Frame, low: ir.Value, high: ir.Value, scratch: ir.Value) -> None:
-        """The units [low, high), with the thread's scratch memory."""
-        b = outer.code.builder
+    @property
+    def cost(self) -> float:
+        """About how many cycles one term of all chains takes, with its share of packing and of laying out the result."""
+        width, tile_rows = self.tile[2], self.tile[0]
+        rows, columns, flat = self.rows, self.columns, self.form.flat
+        work = round_up(rows.count, min(tile_rows, 8)) * round_up(columns.count, width) / width
+        row_block, column_block, _ = self.blocks
+        row_cost, column_cost = self.packing
+        packing = row_cost * -(-columns.first // column_block) + column_cost * -(-rows.first // row_block)
+        side_by_side = flat.strides[columns.dims[-1]] == 1
+        layout = 1 / width if self.result_direct else 4 / width if side_by_side else 8 / width
+        if not (self.result_direct or side_by_side or self.result_turned):
+            layout = 3
+        return work + packing + layout * rows.count * columns.count / max(1, prod(self.form.fold))
 
-        def unit(number: ir.Value, carried: list[ir.Value]) -> tuple[()]:
-            frame, rest, grid = outer, number, self.grid
-            places = []
-            for n in range(len(grid)):
-                below = prod(grid[n + 1 :])
-                places.append(b.udiv(rest, integer(below)))
-                rest = b.sub(rest, b.mul(places[-1], integer(below)))
-            for dim, place in zip(self.outer_dims, places, strict=False):
-                frame = frame.enter(dim, place)
-            _Block(self, frame, places[-2], places[-1], scratch).emit()
-            return ()
+    @cached_property
+    def packing(self) -> tuple[float, float]:
+        """About how many cycles it takes to pack one term of all rows, and of all columns."""
+        along = self.fold_dims[-1:] if self.columns_turned else self.columns.dims[-1:]
+        rows, columns = self._copying(self.rows, self.fold_dims[-1:]), self._copying(self.columns, along)
+        columns += self.columns.count * 8 / self.tile[2] * self.columns_turned
+        return rows * (not self.rows_direct), columns * (not self.columns_direct)
 
-        loop(b, low, high, 1, (), unit)
-
-
-class _Block:
-    """The code of one unit: a block of rows and columns of the result."""
-
-    def __init__(self, product: Product, frame: Frame, row: ir.Value, column: ir.Value, scratch: ir.Value) -> None:
-        self.product = p = product
-        self.b = frame.code.builder
-        row_block, column_block, self.slices = p.blocks
-        top, left = self.b.mul(row, integer(row_block)), self.b.mul(column, integer(column_block))
-        self.rows = self._least(self.b.sub(integer(p.extent(p.row_dim)), top), row_block)
-        self.columns = self._least(self.b.sub(integer(p.extent(p.column_dims[0])), left), column_block)
-        frame = frame.enter(p.row_dim, top) if p.row_dim >= 0 else frame
-        self.frame = frame.enter(p.column_dims[0], left)
-        self.scratch = scratch
-
-    def _least(self, value: ir.Value, limit: int) -> ir.Value:
-        return self.b.select(self.b.icmp_signed("<", value, integer(limit)), value, integer(limit))
-
-    def emit(self) -> None:
-        """All terms, `slices` iterations of the fold's first loop at a time."""
-        p = self.product
-        if not p.fold_dims:
-            self._terms(self.frame, integer(1), ir.Constant(I1, 1))
-            return
-        total = p.extent(p.fold_dims[0])
-
-        def part(start: ir.Value, carried: list[ir.Value]) -> tuple[()]:
-            count = self._least(self.b.sub(integer(total), start), self.slices)
-            self._terms(self.frame.enter(p.fold_dims[0], start), count, self.b.icmp_signed("==", start, integer(0)))
-            return ()
-
-        loop(self.b, integer(0), integer(total), self.slices, (), part)
-
-    def _terms(self, frame: Frame, slices: ir.Value, first: ir.Value) -> None:
-        p = self.product
-        columns, rows = self._pack(frame, slices)
-        count = self.b.mul(slices, integer(p.slice))
-        result = frame.code.element(frame.buffers[0], memory_type(p.dtype), frame.partial[p.form.flat])
-        _Tiles(self, columns, rows, result, count, first).emit()
-
-    def _pack(self, frame: Frame, slices: ir.Value) -> tuple[ir.Value, ir.Value]:
-        """Pointers to the columns and the rows as tiles read them."""
-        p, vector = self.product, self.product.target.vector
-        if p.columns_direct:
-            columns = self._place(frame, p.columns)
-        else:
-            columns = self.scratch
-            self._pack_columns(frame, slices)
-        if p.rows_direct:
-            return columns, self._place(frame, p.rows)
-        rows = frame.code.element(self.scratch, F32, integer(p.scratch[0] + p.scratch[1]))
-        walks = self._terms_walk(slices, 1)
-        if p.row_dim >= 0:
-            walks.insert(0, Walk(p.row_dim, self.rows, p.row_steps[0]))
-        copy(frame, p.rows, rows, walks, vector)
-        return columns, rows
-
-    @staticmethod
-    def _place(frame: Frame, access: Access) -> ir.Value:
-        return frame.code.element(frame.buffers[access.slot], F32, frame.partial[access.flat])
-
-    def _pack_columns(self, frame: Frame, slices: ir.Value) -> None:
-        p, code, vector = self.product, frame.code, self.product.target.vector
-        if not p.columns_turned:
-            walks = self._terms_walk(slices, p.column_step) + self._columns_walk(1)
-            copy(frame, p.columns, self.scratch, walks, vector)
-            return
-        if p.turned_in_place:
-            stage = self._place(frame, p.columns)
-        else:
-            stage = code.element(self.scratch, F32, integer(p.scratch[0]))
-            copy(frame, p.columns, stage, self._columns_walk(p.stage_step) + self._terms_walk(slices, 1), vector)
-        steps = (p.stage_step, p.column_step)
-        columns, terms = self.b.mul(self.columns, integer(p.line)), self.b.mul(slices, integer(p.slice))
-        transpose(code.at_width(vector), stage, self.scratch, columns, terms, steps)
-
-    def _terms_walk(self, slices: ir.Value, step: int) -> list[Walk]:
-        """Over the terms of this part of the fold, `step` floats apart."""
-        p, walks = self.product, []
-        for n, d in enumerate(p.fold_dims):
-            below = prod(p.extent(e) for e in p.fold_dims[n + 1 :])
-            count = p.extent(d) if n else self._known(slices, self.slices, d)
-            walks.append(Walk(d, count, below * step))
-        return walks
-
-    def _columns_walk(self, step: int) -> list[Walk]:
-        """Over the columns of this block, `step` floats apart."""
-        p, walks = self.product, []
-        for n, d in enumerate(p.column_dims):
-            below = prod(p.extent(e) for e in p.column_dims[n + 1 :])
-            count = p.extent(d) if n else self._known(self.columns, p.blocks[1], d)
-            walks.append(Walk(d, count, below * step))
-        return walks
-
-    def _known(self, count: ir.Value, block: int, dim: int) -> ir.Value | int:
-        """The count as a number where every block has the same."""
-        return block if self.product.extent(dim) % block == 0 else count
+    def _copying(self, side: Side, along: tuple[int, ...]) -> float:
+        """Cycles to copy an operand's elements of one term, walking along these loops innermost."""
+        guarded = bool(side.access.checks)
+        run = self.form.extents[along[0]] if along and side.step(along[0]) == 1 else 1
+        return side.count * (2 + 8 * guarded) / min(self.tile[2], run)
 
 
-@dataclass(frozen=True)
-class _Tiles:
-    """The loops over the tiles of a block: all full ones, then those at its right and lower edge."""
-
-    block: _Block
-    columns: ir.Value
-    rows: ir.Value
-    result: ir.Value
-    count: ir.Value
-    first: ir.Value
-
-    def emit(self) -> None:
-        p, b = self.block.product, self.block.b
-        _, vectors, width = p.tile
-        panel, total = vectors * width, b.mul(self.block.columns, integer(p.line))
-        full = b.mul(b.udiv(total, integer(panel)), integer(panel))
-        rest = b.sub(total, full)
-
-        def panels(column: ir.Value, carried: list[ir.Value]) -> tuple[()]:
-            self._column(column, panel)
-            return ()
-
-        if p.blocks[1] * p.line >= panel:
-            loop(b, integer(0), full, panel, (), panels)
-        for left in self._rests(p.blocks[1], p.extent(p.column_dims[0]), p.line, panel):
-            with b.if_then(b.icmp_signed("==", rest, integer(left))):
-                self._column(full, left)
-
-    @staticmethod
-    def _rests(block: int, total: int, unit: int, panel: int) -> list[int]:
-        """What can be left of a block after its full panels."""
-        sizes = {min(block, total), total % block}
-        return sorted({size * unit % panel for size in sizes} - {0})
-
-    def _column(self, column: ir.Value, columns: int) -> None:
-        """All rows of one panel of `columns` columns."""
-        p, b = self.block.product, self.block.b
-        step = p.tile[0]
-        full = b.mul(b.udiv(self.block.rows, integer(step)), integer(step))
-
-        def tiles(row: ir.Value, carried: list[ir.Value]) -> tuple[()]:
-            self._tile(row, column, step, columns)
-            return ()
-
-        if p.blocks[0] >= step and p.extent(p.row_dim) >= step:
-            loop(b, integer(0), full, step, (), tiles)
-        left = b.sub(self.block.rows, full)
-        for rest in self._rests(p.blocks[0], p.extent(p.row_dim), 1, step):
-            with b.if_then(b.icmp_signed("==", left, integer(rest))):
-                self._tile(full, column, rest, columns)
-
-    def _tile(self, row: ir.Value, column: ir.Value, rows: int, columns: int) -> None:
-        p, b, code = self.block.product, self.block.b, self.block.frame.code
-        width = p.tile[2]
-        vectors = -(-columns // width)
-        row_stride, a_step = p.row_steps
-        tail = columns - (vectors - 1) * width
-        tile = Tile(rows, vectors, width, tail, row_stride, a_step, p.column_step, p.form.initial, p.dtype)
-        c_stride = p.form.flat.strides[p.row_dim] if p.row_dim >= 0 else 0
-        a = code.element(self.rows, F32, b.mul(row, integer(row_stride)))
-        line = code.element(self.columns, F32, column)
-        c = code.element(self.result, memory_type(p.dtype), b.add(b.mul(row, integer(c_stride)), column))
-        b.call(tile.function(b.module), [a, line, c, self.count, integer(c_stride), self.first])
+def straight(affine: Affine, dims: tuple[int, ...], extents: tuple[int, ...]) -> int | None:
+    """The distance between neighbours when one walks through all these loops, if it is always the same (0: no loop)."""
+    for outer, inner in zip(dims, dims[1:], strict=False):
+        if affine.strides[outer] != affine.strides[inner] * extents[inner]:
+            return None
+    return affine.strides[dims[-1]] if dims else 0
 
 
-def _round(value: int, step: int) -> int:
-    """Up to the next multiple."""
+def round_up(value: int, step: int) -> int:
+    """To the next multiple."""
     return -(-value // step) * step
+
+
+def _whole(count: int, line: int) -> int:
+    """Iterations of `line` each that fill whole tiles of `count`."""
+    return count // gcd(count, line)
+
+
+def _side(form: Form, access: Access, dims: list[int], limit: int) -> tuple[Side, tuple[int, ...]]:
+    """A side, and the loops that have to stay outside to keep its blocks below `limit`."""
+    first = 0
+    while prod(form.extents[d] for d in dims[first + 1 :]) > limit:
+        first += 1
+    kept = tuple(dims[first:])
+    return Side(access, kept, tuple(form.extents[d] for d in kept)), tuple(dims[:first])
+
+
+def _product(form: Form, rows: Access, columns: Access, target: Machine) -> Product | None:
+    domain = range(len(form.domain))
+    row_dims = [d for d in domain if depends(rows, d) and not depends(columns, d)]
+    column_dims = [d for d in domain if depends(columns, d) and not depends(rows, d)]
+    if not column_dims:
+        return None
+    row_side, row_rest = _side(form, rows, row_dims, ROWS)
+    column_side, column_rest = _side(form, columns, column_dims, COLUMNS)
+    if column_side.count < 4:
+        return None
+    inside = {*row_side.dims, *column_side.dims}
+    return Product(form, row_side, column_side, tuple(d for d in domain if d not in inside), target)
 
 
 def match(form: Form, target: Machine) -> Product | None:
@@ -402,17 +346,5 @@ def match(form: Form, target: Machine) -> Product | None:
         return None
     if not (a.dtype.is_float and b.dtype.is_float and statement.dtype.is_float):
         return None
-    last = len(form.domain) - 1
-    if depends(a, last) == depends(b, last):
-        return None
-    rows, columns = (b, a) if depends(a, last) else (a, b)
-    first = last
-    while first and depends(columns, first - 1) and not depends(rows, first - 1):
-        first -= 1
-    alone = [d for d in range(first) if depends(rows, d) and not depends(columns, d)]
-    row_dim = max(alone, key=lambda d: form.extents[d], default=-1)
-    column_dims = tuple(range(first, last + 1))
-    outer = tuple(d for d in range(first) if d != row_dim)
-    if form.extents[last] < 4 and len(column_dims) == 1:
-        return None
-    return Product(form, rows, columns, row_dim, column_dims, outer, target)
+    found = [p for p in (_product(form, a, b, target), _product(form, b, a, target)) if p is not None]
+    return min(found, key=lambda p: p.cost, default=None)

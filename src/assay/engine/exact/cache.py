@@ -146,9 +146,12 @@ def user_cache() -> Cache | None:
 # --- programs
 
 
-def _sources() -> str:
+_ROOT = Path(__file__).parents[2]
+
+
+def _sources(root: Path = _ROOT) -> str:
     """A digest of the sources of everything that decides what code is written: another generator, another key."""
-    root, digest = Path(__file__).parents[2], hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(p for part in ("engine", "program") for p in (root / part).rglob("*.py")):
         text = path.read_bytes()
         digest.update(b"%s %d " % (path.relative_to(root).as_posix().encode(), len(text)) + text)

@@ -1,4 +1,4 @@
-"""Where the exact engine's time goes: each step of a compiled program timed by itself, on one thread.
+"""Where the exact engine's time goes: each step of a compiled program timed by itself, on one thread, at its quickest of N runs.
 
     scripts/bench profile_engine --only gpt [--repeat N] [--top N] [--steps] [--json]
 
@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from math import prod
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Row:
-    """The steps of one form together; seconds are medians added up."""
+    """The steps of one form together; seconds are the least of each step, added up."""
 
     kind: str
     what: str
@@ -49,7 +48,7 @@ class Row:
 
 
 def step_times(engine: Executable, planned: Plan, inputs: dict[str, Array], repeat: int) -> list[float]:
-    """Median seconds of each step, all run in order on this thread as a run does."""
+    """Least seconds of each step, all run in order on this thread as a run does."""
     kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 2), ctypes.c_void_p)
     entries = [kind(engine._library.address(f"k{n}")) for n in range(len(planned.forms))]
     arrays = [np.ascontiguousarray(inputs[port.name], port.dtype.numpy) for port in engine.program.inputs]
@@ -67,7 +66,7 @@ def step_times(engine: Executable, planned: Plan, inputs: dict[str, Array], repe
             function(*args)
             if n:
                 taken.append(time.perf_counter() - start)
-    return [median(taken) for taken in times]
+    return [min(taken) for taken in times]
 
 
 def kind_of(form: Form) -> str:
@@ -94,13 +93,13 @@ def describe(form: Form) -> str:
 
 
 def whole_time(engine: Executable, inputs: dict[str, Array], repeat: int) -> float:
-    """Median seconds of a run."""
+    """Least seconds of a run."""
     taken = []
     for _ in range(repeat + 1):
         start = time.perf_counter()
         engine.run(inputs)
         taken.append(time.perf_counter() - start)
-    return median(taken[1:])
+    return min(taken[1:])
 
 
 def table(program: Program, inputs: dict[str, Array], repeat: int, each: bool) -> tuple[list[Row], float]:

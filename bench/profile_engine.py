@@ -1,10 +1,11 @@
-"""Where the exact engine's time goes: each step of a compiled program timed by itself, on one thread.
+"""Where the exact engine's time goes: each step of a compiled program timed by itself, on one thread, at its quickest of N runs.
 
     scripts/bench profile_engine --only gpt [--repeat N] [--top N] [--steps] [--json]
 
 Steps of equal form are one row. `Gop/s` counts 2 operations per multiply-add of a product and 1 per statement
 elsewhere; `GB/s` counts each tensor of a step once. `alone` marks rows that one thread runs while the others wait
-(too small to share, or not shareable), as the plan for two threads has it.
+(too small to share, or not shareable), as the plan for two threads has it. The last line has the time of a whole run
+through `Executable.run`, which also takes fresh memory for the outputs from the system.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from math import prod
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from workloads import WORKLOADS
 from assay.engine.exact import Executable, compile
 from assay.engine.exact.form import Form
 from assay.engine.exact.native import machine
+from assay.engine.exact.plan import Plan, plan
 from assay.engine.exact.product import match
 from assay.program import Program, load
 
@@ -34,7 +35,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Row:
-    """The steps of one form together; seconds are medians added up."""
+    """The steps of one form together; seconds are the least of each step, added up."""
 
     kind: str
     what: str
@@ -46,17 +47,17 @@ class Row:
     example: str
 
 
-def step_times(engine: Executable, inputs: dict[str, Array], repeat: int) -> list[float]:
-    """Median seconds of each step, all run in order on this thread as a run does."""
+def step_times(engine: Executable, planned: Plan, inputs: dict[str, Array], repeat: int) -> list[float]:
+    """Least seconds of each step, all run in order on this thread as a run does."""
     kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 2), ctypes.c_void_p)
-    entries = [kind(engine._library.address(f"k{n}")) for n in range(len(engine._plan.forms))]
+    entries = [kind(engine._library.address(f"k{n}")) for n in range(len(planned.forms))]
     arrays = [np.ascontiguousarray(inputs[port.name], port.dtype.numpy) for port in engine.program.inputs]
     made = [np.empty(shape, dtype) for _, shape, dtype in engine._fresh]
     engine._tensors[engine._varying] = [array.ctypes.data for array in (*arrays, *made)]
     tensors, scratch = engine._tensors.ctypes.data, engine._scratch[0].ctypes.data
     calls = [
         (entries[step.form], tensors, int(row[1]), 0, int(row[2]), scratch)
-        for step, row in zip(engine._plan.steps, engine._steps, strict=False)
+        for step, row in zip(planned.steps, engine._steps, strict=False)
     ]
     times: list[list[float]] = [[] for _ in calls]
     for n in range(repeat + 1):
@@ -65,7 +66,7 @@ def step_times(engine: Executable, inputs: dict[str, Array], repeat: int) -> lis
             function(*args)
             if n:
                 taken.append(time.perf_counter() - start)
-    return [median(taken) for taken in times]
+    return [min(taken) for taken in times]
 
 
 def kind_of(form: Form) -> str:
@@ -91,26 +92,37 @@ def describe(form: Form) -> str:
     return f"{extents}{folded}: {names}"
 
 
-def table(program: Program, inputs: dict[str, Array], repeat: int, each: bool) -> list[Row]:
-    """The rows, slowest first; one per step if `each`."""
-    engine = compile(program, threads=1)
+def whole_time(engine: Executable, inputs: dict[str, Array], repeat: int) -> float:
+    """Least seconds of a run."""
+    taken = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        engine.run(inputs)
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])
+
+
+def table(program: Program, inputs: dict[str, Array], repeat: int, each: bool) -> tuple[list[Row], float]:
+    """The rows, slowest first (one per step if `each`), and the seconds of a whole run."""
+    planned, engine = plan(program), compile(program, threads=1)
     shared = compile(program, threads=2)._steps[:, 5]
     sizes = {port.name: port.nbytes for port in program.inputs}
     sizes |= {name: array.nbytes for name, array in program.constants.items()}
     sizes |= {kernel.output: prod(kernel.shape) * kernel.dtype.numpy.itemsize for kernel in program.kernels}
     rows: dict[int, Row] = {}
-    for n, (step, seconds) in enumerate(zip(engine._plan.steps, step_times(engine, inputs, repeat), strict=True)):
-        form = engine._plan.forms[step.form]
+    times = step_times(engine, planned, inputs, repeat)
+    for n, (step, seconds) in enumerate(zip(planned.steps, times, strict=True)):
+        form = planned.forms[step.form]
         kind = kind_of(form)
         key = n if each else step.form
         row = rows.setdefault(key, Row(kind, describe(form), 0, 0.0, 0.0, 0.0, bool(shared[n]), step.tensors[0]))
         row.steps, row.seconds = row.steps + 1, row.seconds + seconds
         row.operations += 2 * prod(form.extents) if kind in ("product", "convolution", "fma fold") else form.points
         row.bytes += sum(sizes[tensor] for tensor in dict.fromkeys(step.tensors))
-    return sorted(rows.values(), key=lambda row: -row.seconds)
+    return sorted(rows.values(), key=lambda row: -row.seconds), whole_time(engine, inputs, repeat)
 
 
-def print_table(rows: list[Row], top: int) -> None:
+def print_table(rows: list[Row], whole: float, top: int) -> None:
     """The slowest `top` rows, then the sums by kind."""
     total = sum(row.seconds for row in rows)
     print(f"{'ms':>9} {'%':>5} {'n':>4} {'Gop/s':>7} {'GB/s':>7}  kind          what, and a tensor that it makes")
@@ -123,7 +135,8 @@ def print_table(rows: list[Row], top: int) -> None:
         sums = [sum(getattr(row, name) for row in of) for name in ("steps", "seconds", "operations", "bytes")]
         print(f"{_figures(Row(kind, '', *sums, True, ''), total)}  {kind}")
     alone = sum(row.seconds for row in rows if not row.shared)
-    print(f"{1e3 * total:9.2f} ms in {sum(row.steps for row in rows)} steps; {1e3 * alone:.2f} ms of it alone")
+    count = sum(row.steps for row in rows)
+    print(f"{1e3 * total:9.2f} ms in {count} steps, {1e3 * alone:.2f} ms of it alone; {1e3 * whole:.2f} ms a whole run")
 
 
 def _figures(row: Row, total: float) -> str:
@@ -151,9 +164,10 @@ def main() -> None:
         found[name] = table(load(workload.onnx()), workload.inputs(), options.repeat, options.steps)
         if not options.json:
             print(f"\n{name}, one thread")
-            print_table(found[name], options.top)
+            print_table(*found[name], options.top)
     if options.json:
-        print(json.dumps({name: [asdict(row) for row in rows] for name, rows in found.items()}))
+        rows = {name: [asdict(row) for row in rows] for name, (rows, _) in found.items()}
+        print(json.dumps({n: {"run_s": whole, "steps": rows[n]} for n, (_, whole) in found.items()}))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,13 @@ import pytest
 
 DEMO_SECONDS = 300
 """A bound on a hanging demo, not a mark: on a quiet machine it takes less than a tenth of this."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiled programs are kept for this run only: not in the user's cache, but shared by all its processes."""
+    if "ASSAY_CACHE" not in os.environ:  # the workers of a parallel run inherit the first one's
+        os.environ["ASSAY_CACHE"] = folder = tempfile.mkdtemp(prefix="assay-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture

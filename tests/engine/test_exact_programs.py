@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from assay.engine.clear import Interpreter
 from assay.engine.exact import compile
-from assay.engine.exact.native import Library, machine
+from assay.engine.exact.native import Library, assemble, machine
 from assay.engine.exact.plan import plan
 from assay.errors import ConfigError, ProgramRefused, UsageError
 from assay.program import load as load_program
@@ -175,7 +175,7 @@ def control_word():
         declare void @llvm.x86.sse.stmxcsr(ptr)
         declare void @llvm.x86.sse.ldmxcsr(ptr)
     """
-    library = Library(source, machine())
+    library = Library([assemble(source, machine())], machine())
     get = ctypes.CFUNCTYPE(ctypes.c_uint32)(library.address("get"))
     put = ctypes.CFUNCTYPE(None, ctypes.c_uint32)(library.address("set"))
     before = get()

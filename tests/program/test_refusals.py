@@ -197,7 +197,9 @@ def test_operators_that_are_not_covered(op):
 
 def test_domains_and_versions():
     refused(model([node("Neg", ["batch/x"], domain="com.microsoft")]), "com.microsoft", UnsupportedOperator)
-    refused(model([NEG], opset=12), "operator set 12", UnsupportedOperator)
+    assert load(model([NEG], opset=6).SerializeToString())
+    refused(model([NEG], opset=5), "Neg as of version 1 is not covered", UnsupportedOperator)
+    refused(model([NEG], opset=0), "operator set 0", UnsupportedOperator)
     refused(model([NEG], opset=999), "operator set 999", UnsupportedOperator)
     proto = model([NEG])
     del proto.opset_import[:]

@@ -9,8 +9,8 @@ __all__ = ["HARD_FILE_BYTES", "OPSETS", "Limits"]
 HARD_FILE_BYTES = 2**31 - 1
 """Protocol buffers end here, whatever `Limits` says."""
 
-OPSETS = range(13, 29)
-"""Versions of the standard ONNX operator set that are understood."""
+OPSETS = range(1, 29)
+"""Versions of the standard ONNX operator set that are understood; before 13 not every operator is (lower/schema.py)."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,8 +36,6 @@ def input_port(info: ValueInfoProto, limits: Limits) -> Port:
             )
     shape = tuple(d.dim_value for d in tensor.shape.dim)
     check_shape(what, dtype, shape, limits)
-    if 0 in shape:
-        raise ProgramRefused(f"{what} has no elements", shape=shape)
     return Port(info.name, dtype, shape)
 
 
@@ -52,9 +50,12 @@ def declared_output(info: ValueInfoProto, dtype: DType, shape: tuple[int, ...]) 
         declared = [d.dim_value if d.WhichOneof("value") == "dim_value" else None for d in tensor.shape.dim]
         if len(declared) != len(shape) or any(d not in (None, s) for d, s in zip(declared, shape, strict=True)):
             raise ProgramRefused(f"the output {info.name!r} has shape {shape}, but is declared as {declared}")
-    if 0 in shape:
-        raise ProgramRefused(f"the output {info.name!r} has no elements", shape=shape)
     return Port(info.name, dtype, shape)
+
+
+def _check_elements(what: str, port: Port) -> None:
+    if 0 in port.shape:
+        raise ProgramRefused(f"the {what} {port.name!r} has no elements", shape=port.shape)
 
 
 def _after(prefix: str, name: str) -> bool:
@@ -64,6 +65,7 @@ def _after(prefix: str, name: str) -> bool:
 def check_inputs(ports: Sequence[Port]) -> None:
     """`state/<tensor>`, `batch/<column>`, `step` (int64, shape ()) and `seed` (uint64, shape ())."""
     for port in ports:
+        _check_elements("input", port)
         if port.name in ("step", "seed"):
             dtype = DType.INT64 if port.name == "step" else DType.UINT64
             if (port.dtype, port.shape) != (dtype, ()):
@@ -81,6 +83,7 @@ def check_outputs(inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
     states = {p.name[len(STATE) :]: p for p in inputs if p.name.startswith(STATE)}
     following = {p.name[len(NEXT) :]: p for p in outputs if p.name.startswith(NEXT)}
     for port in outputs:
+        _check_elements("output", port)
         if not any(_after(prefix, port.name) for prefix in (NEXT, METRIC, RESULT)):
             raise ProgramRefused(
                 f"the output {port.name!r} is not named next/…, metric/… or result/…", output=port.name

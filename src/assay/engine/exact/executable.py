@@ -5,19 +5,18 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-import llvmlite.ir as ir
 import numpy as np
 
 from assay.errors import UsageError
 from assay.program.program import Program
 
 from .. import check_inputs
-from .function import Work, declare
+from .cache import Cache, cached, user_cache
+from .compiled import Compiled, entry
 from .native import Library, Machine, machine
-from .plan import Plan, plan
-from .runner import COLUMNS, COUNTERS, RUN, declare_run
+from .runner import COLUMNS, COUNTERS, RUN
 from .team import Share, Team
 
 __all__ = ["Executable", "compile"]
@@ -30,35 +29,37 @@ PIECES = 4
 """Pieces per thread of a shared step: a late thread then costs little."""
 
 
-def compile(program: Program, *, threads: int = 1, features: str | None = None) -> Executable:
+def compile(
+    program: Program, *, threads: int = 1, features: str | None = None, cache: Cache | Literal["user"] | None = "user"
+) -> Executable:
     """Native code for `program`, with the bits of the clear interpreter.
 
-    `threads` share the elements of large kernels; `features` restricts the instructions (see native.machine).
-    Neither changes a bit of any result. Raises UsageError, ConfigError, or ProgramRefused for a malformed kernel.
+    `threads` share the elements of large kernels; `features` restricts the instructions (see native.machine); `cache`
+    keeps object code on disk: the user's (see user_cache), another one, or none. None of them changes a bit of any
+    result. Raises UsageError, ConfigError, or ProgramRefused for a malformed kernel.
     """
     if threads < 1:
         raise UsageError(f"{threads} threads cannot run anything", threads=threads)
-    return Executable(program, threads, machine(features))
+    target = machine(features)
+    code = cached(program, target, user_cache() if cache == "user" else cache)
+    return Executable(program, threads, code, target)
 
 
 class Executable:
     """Runs `program`; may be called from several threads, one run at a time."""
 
-    def __init__(self, program: Program, threads: int, target: Machine) -> None:
+    def __init__(self, program: Program, threads: int, code: Compiled, target: Machine) -> None:
         self.program = program
         self.threads = threads
-        self._plan = plan(program, target)
-        module = ir.Module("assay")
-        works = [declare(module, f"k{n}", form, target) for n, form in enumerate(self._plan.forms)]
-        declare_run(module, target)
-        self._library = Library(str(module), target)
-        self._arena = _aligned_bytes(self._plan.arena)
-        self._scratch = [_aligned_bytes(max((w.scratch for w in works), default=0)) for _ in range(threads)]
+        self._library = Library(code.objects, target)
+        self._arena = _aligned_bytes(code.arena)
+        self._scratch = [_aligned_bytes(code.scratch) for _ in range(threads)]
         self._constants = {n: _aligned(np.ascontiguousarray(a)) for n, a in program.constants.items()}
-        self._index = self._tensor_numbers()
+        self._index = {name: n for n, name in enumerate(code.tensors)}
         self._tensors = np.zeros(len(self._index) + 1, np.int64)
-        self._slots, self._steps = _tables(self._plan, works, self._library, self._index, threads)
-        for name, offset in self._plan.offsets.items():
+        self._slots, self._steps = _tables(code, self._library, threads)
+        self._count = len(code.stages)
+        for name, offset in code.offsets.items():
             self._tensors[self._index[name]] = self._arena.ctypes.data + offset
         for name, array in self._constants.items():
             self._tensors[self._index[name]] = array.ctypes.data
@@ -69,17 +70,12 @@ class Executable:
         self._lock = threading.Lock()
         self._team = Team(self._bind(), threads)
 
-    def _tensor_numbers(self) -> dict[str, int]:
-        names = [p.name for p in self.program.inputs] + list(self._constants)
-        names += [t for step in self._plan.steps for t in step.tensors]
-        return {name: n for n, name in enumerate(dict.fromkeys(names))}
-
     def _bind(self) -> Share:
         """A function of thread and round that runs the steps; it keeps alive all that the steps touch."""
         kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 4), *([ctypes.c_void_p] * 2))
         run = kind(self._library.address(RUN))
         counters = _aligned_bytes(8 * COUNTERS * len(self._steps))
-        tables = (self._tensors.ctypes.data, self._steps.ctypes.data, len(self._plan.steps))
+        tables = (self._tensors.ctypes.data, self._steps.ctypes.data, self._count)
         scratch, threads = [s.ctypes.data for s in self._scratch], self.threads
         alive = (self._library, self._tensors, self._steps, self._slots, self._arena, self._scratch, self._constants)
 
@@ -101,7 +97,7 @@ class Executable:
         outputs: dict[str, Array] = {}
         for port, tensor in self.program.outputs:
             fresh = made.pop(tensor, None)
-            outputs[port.name] = np.array(known[tensor]).reshape(port.shape) if fresh is None else fresh
+            outputs[port.name] = (np.array(known[tensor]) if fresh is None else fresh).reshape(port.shape)
         return outputs
 
 
@@ -116,18 +112,17 @@ def _aligned_bytes(size: int) -> Array:
     return raw[start : start + size]
 
 
-def _tables(
-    plan: Plan, works: list[Work], library: Library, index: dict[str, int], threads: int
-) -> tuple[Array, Array]:
+def _tables(code: Compiled, library: Library, threads: int) -> tuple[Array, Array]:
     """The slots of all steps one after another, and the step table that runner.py describes."""
-    slots = np.array([index[t] for step in plan.steps for t in step.tensors] or [0], np.int64)
-    steps = np.zeros((max(1, len(plan.steps)), COLUMNS), np.int64)
-    entries = [library.address(f"k{n}") for n in range(len(plan.forms))]
-    at = 0
-    for n, step in enumerate(plan.steps):
-        work = works[step.form]
-        shared = work.points >= SHARED_FROM and work.units > work.grain
-        piece = -(-work.units // (work.grain * threads * PIECES)) * work.grain
-        steps[n] = (entries[step.form], slots.ctypes.data + 8 * at, work.units, piece, plan.waits[n], shared)
-        at += len(step.tensors)
+    slots = np.array([n for stage in code.stages for n in stage.slots] or [0], np.int64)
+    steps = np.zeros((max(1, len(code.stages)), COLUMNS), np.int64)
+    entries = [library.address(entry(n)) for n in range(code.forms)]
+    start, rows = slots.ctypes.data, []
+    for stage in code.stages:
+        shared = stage.points >= SHARED_FROM and stage.units > stage.grain
+        piece = -(-stage.units // (stage.grain * threads * PIECES)) * stage.grain
+        rows.append((entries[stage.form], start, stage.units, piece, stage.wait, shared))
+        start += 8 * len(stage.slots)
+    if rows:
+        steps[:] = rows
     return slots, steps

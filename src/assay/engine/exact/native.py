@@ -1,4 +1,4 @@
-"""The machine underneath: which instructions it has, and how a module becomes functions that can be called."""
+"""The machine underneath: which instructions it has, and how LLVM assembly becomes functions that can be called."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 
 from assay.errors import ConfigError
 
-__all__ = ["LEVELS", "Library", "Machine", "machine"]
+__all__ = ["LEVELS", "Library", "Machine", "assemble", "compiler_version", "machine"]
 
 LEVELS = ("sse2", "avx2", "avx512")
 """Instruction sets that x86-64 can be restricted to; `native` is whatever the host has."""
@@ -64,6 +67,83 @@ def machine(level: str | None = None) -> Machine:
     return Machine(cpu, "", vector, x86)
 
 
+def compiler_version() -> tuple[str, ...]:
+    """What object code depends on besides the assembly and the machine: LLVM, its binding and the host's triple."""
+    return ".".join(map(str, llvm.llvm_version_info)), llvmlite.__version__, llvm.get_process_triple()
+
+
+def _create(target: Machine) -> llvm.TargetMachine:
+    _host_features()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, jit=True
+    )
+
+
+def assemble(source: str, target: Machine) -> bytes:
+    """LLVM assembly as a relocatable object file. It is verified before any pass sees it.
+
+    May be called from several threads at once, and they compile at once: each call has an LLVM context of its own.
+    """
+    context, builder = llvm.create_context(), _create(target)
+    module = llvm.parse_assembly(source, context)
+    module.verify()
+    _optimise(module, builder)
+    return _emit(module, builder)
+
+
+@cache
+def _unlocked(name: str, result: Any, *arguments: Any) -> Any:
+    """A function of LLVM's binding without the lock that llvmlite holds around each; None if it has no such function.
+
+    LLVM needs that lock only for what is shared: objects of one context are safe in the thread that made it.
+    """
+    try:
+        function = ctypes.CDLL(llvm.ffi.lib._name)[name]
+    except (AttributeError, OSError):
+        return None
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+def _pointer(reference: Any) -> ctypes.c_void_p:
+    return ctypes.cast(reference._ptr, ctypes.c_void_p)
+
+
+def _optimise(module: llvm.ModuleRef, target: llvm.TargetMachine) -> None:
+    """A few passes: loops are written as vectors and invariants are hoisted already (0.1 s where -O2 takes 1.2 s)."""
+    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_new_gvn_pass()
+    passes.add_instruction_combine_pass()
+    run = _unlocked("LLVMPY_RunNewModulePassManager", None, *[ctypes.c_void_p] * 3)
+    if run is None:
+        passes.run(module, builder)
+    else:
+        run(_pointer(passes), _pointer(module), _pointer(builder))
+
+
+def _emit(module: llvm.ModuleRef, target: llvm.TargetMachine) -> bytes:
+    words = ctypes.POINTER(ctypes.c_char_p)
+    emit = _unlocked(
+        "LLVMPY_TargetMachineEmitToMemory", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, words
+    )
+    start = _unlocked("LLVMPY_GetBufferStart", ctypes.c_void_p, ctypes.c_void_p)
+    size = _unlocked("LLVMPY_GetBufferSize", ctypes.c_size_t, ctypes.c_void_p)
+    dispose = _unlocked("LLVMPY_DisposeMemoryBuffer", None, ctypes.c_void_p)
+    if emit is None or start is None or size is None or dispose is None:
+        return bytes(target.emit_object(module))
+    complaint = ctypes.c_char_p()
+    buffer = emit(_pointer(target), _pointer(module), 1, ctypes.byref(complaint))
+    if not buffer:
+        raise RuntimeError(f"LLVM emits no object code: {(complaint.value or b'').decode(errors='replace')}")
+    try:
+        return ctypes.string_at(start(buffer), size(buffer))
+    finally:
+        dispose(buffer)
+
+
 def _add_symbols() -> None:
     """Make the one library function that compiled code calls known to LLVM: give up the processor."""
     if sys.platform == "win32":
@@ -76,33 +156,18 @@ def _add_symbols() -> None:
 
 
 class Library:
-    """Compiled code. MCJIT owns module and target machine; all three live exactly as long as this object."""
+    """Object code in memory. The linker owns its target machine; both live exactly as long as this object."""
 
-    def __init__(self, source: str, target: Machine) -> None:
-        """Compile LLVM assembly. It is verified before any pass sees it."""
-        _host_features()
+    def __init__(self, objects: Sequence[bytes], target: Machine) -> None:
+        """Link what `assemble` made, for the same machine."""
         with _LOCK:
             _add_symbols()
-            self._target = llvm.Target.from_default_triple().create_target_machine(
-                cpu=target.cpu, features=target.features, opt=2, jit=True
-            )
-            self._module = llvm.parse_assembly(source)
-            self._module.verify()
-            _optimise(self._module, self._target)
-            self._engine = llvm.create_mcjit_compiler(self._module, self._target)
+            self._target = _create(target)
+            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target)
+            for each in objects:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(each))
             self._engine.finalize_object()
 
     def address(self, name: str) -> int:
         """Where a function starts."""
         return int(self._engine.get_function_address(name))
-
-
-def _optimise(module: llvm.ModuleRef, target: llvm.TargetMachine) -> None:
-    """A few passes: loops are written as vectors and invariants are hoisted already (0.1 s where -O2 takes 1.2 s)."""
-    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=1))
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_simplify_cfg_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_new_gvn_pass()
-    passes.add_instruction_combine_pass()
-    passes.run(module, builder)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import struct
 from collections.abc import Callable
 
 from . import FUNCTIONS
 
-__all__ = ["Trace", "document", "trace"]
+__all__ = ["Trace", "document", "fingerprint", "sequence", "trace"]
 
 FREE = ("bits", "from_bits")
 """Reinterpretations of bits: no work."""
@@ -50,12 +51,23 @@ def trace(name: str) -> tuple[Trace, tuple[str, ...], str]:
     return record, parameters, FUNCTIONS[name](record, *parameters)
 
 
+def sequence(name: str) -> str:
+    """The lines of FUNCTIONS[name], as they stand in docs/numerics.md."""
+    record, _, result = trace(name)
+    lines = [f"{target} = {op}({', '.join(operands)})" for target, op, operands in record.lines]
+    return "\n".join([*lines, f"return {result}"])
+
+
+def fingerprint(name: str) -> str:
+    """The first 16 hex digits of the SHA-256 of the sequence: says which sequence a measurement is about."""
+    return hashlib.sha256(sequence(name).encode()).hexdigest()[:16]
+
+
 def document() -> str:
     """All sequences, as the generated section of docs/numerics.md."""
     parts = []
     for name in sorted(FUNCTIONS):
-        record, parameters, result = trace(name)
+        record, parameters, _ = trace(name)
         head = f"### {name}({', '.join(parameters)}): {record.operations} operations\n"
-        lines = [f"{target} = {op}({', '.join(operands)})" for target, op, operands in record.lines]
-        parts.append("\n".join([head, "```", *lines, f"return {result}", "```", ""]))
+        parts.append("\n".join([head, "```", sequence(name), "```", ""]))
     return "\n".join(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -46,6 +45,7 @@ class Context:
         self.constants: dict[str, Array] = {}
         self._by_content: dict[tuple[DType, int, bytes], str] = {}
         self._by_kernel: dict[Kernel, str] = {}
+        self._facts: dict[str, Array] = {}
         self._types: dict[str, DType] = {}
         self._operations = 0
         self._constant_bytes = 0
@@ -101,17 +101,40 @@ class Context:
 
     def known(self, value: Value | None) -> Array | None:
         """The elements of a small constant, as an array of the value's shape; None if they are not known."""
-        if value is None or value.tensor not in self.constants or value.count > KNOWN_ELEMENTS:
+        if value is None or value.count > KNOWN_ELEMENTS:
             return None
         if value.count == 0:
             return np.zeros(value.shape, value.dtype.numpy)
-        flat = self.constants[value.tensor].reshape(-1)
+        array = self.constants.get(value.tensor)
+        array = self._facts.get(value.tensor) if array is None else array
+        if array is None:
+            return None
+        flat = array.reshape(-1)
         index = np.full(value.shape, value.offset, np.int64)
         for axis, stride in enumerate(value.strides):
             extent = [1] * value.rank
             extent[axis] = value.shape[axis]
             index += (np.arange(value.shape[axis]) * stride).reshape(extent)
         return np.asarray(flat[index])
+
+    def note(self, value: Value, array: Array) -> None:
+        """Remember what a kernel computes from constants alone, so that it can decide a shape."""
+        if value.is_whole and value.tensor not in self.constants:
+            self._facts[value.tensor] = array
+
+    def sources(self, value: Value) -> list[str]:
+        """The input ports that the value depends on, sorted."""
+        found: set[str] = set()
+        pending, seen = [value.tensor], {value.tensor}
+        while pending:
+            name = pending.pop()
+            if name.startswith("="):
+                found.add(name[1:])
+            elif name.startswith("%"):
+                fresh = set(self.kernels[int(name[1:])].reads) - seen
+                seen |= fresh
+                pending += fresh
+        return sorted(found)
 
     # --- kernels
 
@@ -160,8 +183,8 @@ class Context:
     ) -> Value:
         """Append a kernel, or find the equal one that exists. Enforces the limits on shapes, kernels and operations."""
         check_shape(f"the result of {op}", dtype, shape, self.limits)
-        if prod(shape) == 0 or prod(domain) == 0 or prod(fold) == 0:
-            raise UnsupportedOperator(f"{op} over a tensor without elements", shape=shape)
+        if 0 in (*shape, *domain, *fold):
+            return self._without_points(dtype, shape, initial, scatter)
         kernel = Kernel(op, "", dtype, shape, domain, operands, fold, order, initial, scatter)
         name = self._by_kernel.get(kernel)
         if name is None:
@@ -171,6 +194,16 @@ class Context:
             self._types[name] = dtype
             self.kernels.append(Kernel(op, name, dtype, shape, domain, operands, fold, order, initial, scatter))
         return Value.of(name, dtype, shape)
+
+    def _without_points(self, dtype: DType, shape: Shape, initial: int, scatter: Scatter | None) -> Value:
+        """What a kernel leaves that has nothing to compute: nothing, its base, or a fold's initial value."""
+        if scatter:
+            return Value.of(scatter.base, dtype, shape)
+        if 0 in shape:
+            return self.constant(np.zeros(shape, dtype.numpy))
+        accumulator = DType.FLOAT32 if dtype.is_float else dtype
+        value = np.array(initial, f"u{accumulator.itemsize}").view(accumulator.numpy)
+        return self.constant(value.astype(dtype.numpy)).expand(shape)
 
     def _count(self, kernel: Kernel) -> None:
         if len(self.kernels) >= self.limits.kernels:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..tensors import dtype_of
 from ..types import DType
 from .context import Context, broadcast
+from .known import known_array
 from .node import Node, lowers
 from .value import Value
 
@@ -242,6 +245,11 @@ def gelu(ctx: Context, node: Node) -> Value:
 def clip(ctx: Context, node: Node) -> Value:
     """min(max(x, low), high); either bound may be absent. NaN stays."""
     x = node[0]
+    if node.version < 11:
+        for name, op in (("min", "max"), ("max", "min")):
+            if node.has(name):
+                x = ctx.map(op, x, ctx.real(node.real(name), x), dtype=x.dtype)
+        return x
     for position, op in ((1, "max"), (2, "min")):
         bound = node.get(position)
         if bound is not None:
@@ -298,7 +306,13 @@ def bitcast(ctx: Context, node: Node) -> Value:
 @lowers("Dropout")
 def dropout(ctx: Context, node: Node) -> list[Value]:
     """The identity: a program draws its random numbers with integer operators from `seed` and `step`."""
-    training = ctx.known(node.get(2))
-    if node.get(2) is not None and (training is None or training.any()):
-        node.unsupported("training mode", hint="Draw the mask with counter-based random numbers instead.")
-    return [node[0], ctx.full(True, DType.BOOL, node[0].shape)]
+    x = node[0]
+    if node.get(2) is not None and known_array(ctx, node, 2).any():
+        ratio = 0.5 if node.get(1) is None else known_array(ctx, node, 1)
+        if np.any(np.asarray(ratio) != 0):
+            node.unsupported(
+                "training mode with a ratio other than 0 draws random numbers",
+                hint="Draw the mask with counter-based random numbers instead.",
+            )
+    mask = ctx.full(True, DType.BOOL, x.shape)
+    return [x, cast(ctx, mask, x.dtype) if node.version < 10 else mask]

@@ -13,8 +13,8 @@ from ..tensors import check_shape, dtype_of, tensor_array
 from ..types import DType
 from .context import KNOWN_ELEMENTS, Context
 from .elementwise import cast
+from .known import known_array, known_ints
 from .node import Node, lowers
-from .shape import known_ints
 from .value import Value
 
 __all__ = ["constant_value"]
@@ -75,11 +75,11 @@ def constant_of_shape(ctx: Context, node: Node) -> Value:
 @lowers("Range")
 def range_node(ctx: Context, node: Node) -> Value:
     """start + i·delta: integers as a constant or coordinates, floats as cast(i)·delta + start with two roundings."""
-    parts = [ctx.known(node[n]) for n in range(3)]
-    if any(p is None or p.size != 1 for p in parts):
-        node.unsupported("a bound is not a constant", hint="Export the model with static shapes.")
+    parts = [known_array(ctx, node, n) for n in range(3)]
+    if any(p.size != 1 for p in parts):
+        node.refuse("a bound is not one number")
     dtype = node[0].dtype
-    start, limit, delta = (p.reshape(()).item() for p in parts if p is not None)
+    start, limit, delta = (p.reshape(()).item() for p in parts)
     if delta == 0 or not all(map(math.isfinite, (start, limit, delta))):
         node.refuse("a step of zero, or a bound that is not finite")
     count = len(range(start, limit, delta)) if dtype.is_integer else max(0, math.ceil((limit - start) / delta))

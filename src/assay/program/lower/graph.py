@@ -11,7 +11,7 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
 from ..tensors import check_shape
-from . import elementwise, generate, index, normalise, pool, product, reduce, shape
+from . import elementwise, generate, index, normalise, pool, product, quantise, reduce, shape
 from .context import Context
 from .evaluate import evaluate
 from .node import LOWERINGS, Node
@@ -21,7 +21,7 @@ from .value import Value
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
-_MODULES = (elementwise, generate, index, normalise, pool, product, reduce, shape)
+_MODULES = (elementwise, generate, index, normalise, pool, product, quantise, reduce, shape)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)

@@ -10,10 +10,10 @@ from ..kernel import Axis, Operand, Order, Scatter
 from ..types import DType
 from .context import Context, bits_of
 from .elementwise import same_type
+from .known import known_ints
 from .loop import Loop
 from .node import Node, lowers
 from .reduce import initial_of
-from .shape import known_ints
 from .value import Value
 
 __all__: list[str] = []

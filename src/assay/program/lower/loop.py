@@ -71,6 +71,8 @@ class Loop:
 
         A constant of one element becomes a Const. A window that the kernel form cannot guard is copied first.
         """
+        if 0 in self.domain or 0 in self.fold:
+            return Const(value.dtype, 0)  # nothing is read: the kernel has no points
         if value.count == 0:
             raise ProgramRefused("a tensor without elements takes part in a computation", shape=value.shape)
         proven = [self.inside(a, d) for a, d in zip(axes, value.shape, strict=True)]

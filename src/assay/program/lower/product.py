@@ -11,7 +11,7 @@ from .elementwise import same_type
 from .node import Node, lowers
 from .value import Shape, Value
 
-__all__ = ["matmul"]
+__all__ = ["Window", "convolve", "matmul", "product", "window_of"]
 
 
 def matmul(ctx: Context, a: Value, b: Value) -> Value:
@@ -35,7 +35,11 @@ def matmul(ctx: Context, a: Value, b: Value) -> Value:
 @lowers("MatMul")
 def matmul_node(ctx: Context, node: Node) -> Value:
     """A product over the last axis of the first and the last but one of the second input."""
-    a, b = node[0], node[1]
+    return product(ctx, node, node[0], node[1])
+
+
+def product(ctx: Context, node: Node, a: Value, b: Value) -> Value:
+    """numpy.matmul of two values of the node; refuses types and shapes that do not fit."""
     same_type(node, a, b)
     if not a.rank or not b.rank or a.shape[-1] != b.shape[-2 if b.rank > 1 else -1]:
         node.refuse(f"shapes {a.shape} and {b.shape} do not match")
@@ -136,7 +140,11 @@ def _with_bias(ctx: Context, node: Node, result: Value) -> Value:
 @lowers("Conv")
 def conv(ctx: Context, node: Node) -> Value:
     """Fold over (channels of the group, *kernel); padding reads +0; the bias is added by a kernel of its own."""
-    x, w = node[0], node[1]
+    return _with_bias(ctx, node, convolve(ctx, node, node[0], node[1]))
+
+
+def convolve(ctx: Context, node: Node, x: Value, w: Value) -> Value:
+    """The convolution of two values of the node under its attributes, without a bias."""
     group = _grouped(node, x, w)
     images, channels, *spatial = x.shape
     filters, inner, *size = w.shape
@@ -164,8 +172,7 @@ def conv(ctx: Context, node: Node) -> Value:
             [loop.axis(1), loop.axis(2), *(loop.axis(fold=n) for n in range(1 + len(size)))],
         ),
     ]
-    result = loop.emit("fma", operands, x.dtype, shape=(images, filters, *out), order=Order.CHAIN)
-    return _with_bias(ctx, node, result)
+    return loop.emit("fma", operands, x.dtype, shape=(images, filters, *out), order=Order.CHAIN)
 
 
 @lowers("ConvTranspose")

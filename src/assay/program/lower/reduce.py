@@ -10,6 +10,7 @@ import numpy as np
 from ..kernel import Order
 from ..types import DType
 from .context import Context, bits_of
+from .known import known_array
 from .node import Node, lowers
 from .value import Shape, Value
 
@@ -60,9 +61,9 @@ def mean(ctx: Context, value: Value, axes: Shape, keep: bool) -> Value:
 def _axes(ctx: Context, node: Node, rank: int) -> Shape:
     """The axes to reduce: an input since version 18 (ReduceSum: 13), an attribute before."""
     if node.get(1) is not None:
-        known = ctx.known(node[1])
-        if known is None or known.ndim != 1:
-            node.unsupported("the axes are not constants")
+        known = known_array(ctx, node, 1)
+        if known.ndim != 1:
+            node.refuse("the axes are not a vector")
         values = [int(v) for v in known]
     else:
         values = list(node.integers("axes", ()))

@@ -30,6 +30,31 @@ BODIES = frozenset(
 )
 """Operators without a lowering of their own that are inlined from the ONNX standard's function body."""
 
+SETTLED = 13
+"""From this version of the operator set on, every form of an operator that has a lowering is understood."""
+
+OLDEST = {
+    **dict.fromkeys(("ConstantOfShape", "Flatten", "Gather", "Identity", "If", "LRN", "Loop", "MatMul"), 1),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean"), 1),
+    **dict.fromkeys(("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Shape", "Size", "SpaceToDepth"), 1),
+    **dict.fromkeys(("ArgMax", "ArgMin", "Conv", "ConvTranspose", "DepthToSpace", "LogSoftmax", "Softmax"), 1),
+    **dict.fromkeys(("Constant", "Hardmax", "Squeeze", "TopK", "Transpose", "Unsqueeze"), 1),
+    **dict.fromkeys(("LpPool", "Split"), 2),
+    **dict.fromkeys(("Concat",), 4),
+    **dict.fromkeys(("Reshape",), 5),
+    **dict.fromkeys(("Abs", "Cast", "Ceil", "Clip", "Exp", "Floor", "Log", "Max", "Mean", "Min", "Neg"), 6),
+    **dict.fromkeys(("Reciprocal", "Relu", "Sigmoid", "Sqrt", "Sum", "Tanh", "Tile"), 6),
+    **dict.fromkeys(("Add", "AveragePool", "BatchNormalization", "Div", "Dropout", "Equal", "Gemm", "Greater"), 7),
+    **dict.fromkeys(("Less", "Mul", "Pow", "PRelu", "Sub", "Upsample"), 7),
+    **dict.fromkeys(("Expand", "MaxPool"), 8),
+    **dict.fromkeys(("Compress", "Erf", "IsNaN", "MaxUnpool", "MeanVarianceNormalization", "NonZero", "OneHot"), 9),
+    **dict.fromkeys(("Scan", "Scatter", "Sign"), 9),
+    **dict.fromkeys(("DequantizeLinear", "Mod", "NonMaxSuppression", "QuantizeLinear", "Resize", "Slice"), 10),
+    **dict.fromkeys(("GatherElements", "GatherND", "Pad", "ScatterElements", "ScatterND"), 11),
+    **dict.fromkeys(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), 12),
+}
+"""The version that brought the oldest form that means what a lowering does, where that is not the one of SETTLED."""
+
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
 
 
@@ -51,6 +76,12 @@ def check_signature(node: Node) -> None:
             operator=node.op,
             node=node.name,
         )
+    if node.version < SETTLED and schema.since_version < (oldest := _oldest(node.op)):
+        node.unsupported(
+            f"{node.op} as of version {schema.since_version} is not covered",
+            hint=f"Export the model for ONNX version {oldest} or later.",
+            version=schema.since_version,
+        )
     if not schema.min_input <= len(node.inputs) <= schema.max_input:
         node.refuse(f"{len(node.inputs)} inputs, expected {schema.min_input} to {schema.max_input}")
     if not schema.min_output <= len(node.outputs) <= schema.max_output:
@@ -58,6 +89,11 @@ def check_signature(node: Node) -> None:
     for name in node.attributes:
         if name not in schema.attributes:
             node.refuse(f"unknown attribute {name!r}")
+
+
+def _oldest(op: str) -> int:
+    settled = schema_of(op, SETTLED)
+    return OLDEST.get(op, settled.since_version if settled else SETTLED)
 
 
 def function_body(node: Node) -> FunctionProto | None:

@@ -10,23 +10,13 @@ from ..tensors import check_shape
 from ..types import DType
 from .context import Context, broadcast
 from .elementwise import same_type
+from .known import known_ints
 from .node import Node, lowers
 from .value import Shape, Value
 
-__all__ = ["concat", "known_ints", "slice_bounds"]
+__all__ = ["concat", "slice_bounds"]
 
 _MAX_OPERANDS = 32
-
-
-def known_ints(ctx: Context, node: Node, position: int) -> list[int]:
-    """A required input that decides a shape: it must be computable without running the program."""
-    value = node[position]
-    known = ctx.known(value)
-    if known is None or not value.dtype.is_integer:
-        node.unsupported(
-            f"input {position} decides a shape, and is not a constant", hint="Export the model with static shapes."
-        )
-    return [int(v) for v in known.reshape(-1)]
 
 
 @lowers("Identity")
@@ -82,14 +72,19 @@ def flatten(ctx: Context, node: Node) -> Value:
     return ctx.reshape(x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
 
 
+def _axes(ctx: Context, node: Node) -> list[int] | None:
+    """Axes from the second input, or before version 13 from an attribute; None where neither is given."""
+    if node.version < 13:
+        return list(node.integers("axes")) if node.has("axes") else None
+    return known_ints(ctx, node, 1) if node.get(1) is not None else None
+
+
 @lowers("Squeeze")
 def squeeze(ctx: Context, node: Node) -> Value:
     """Without the given axes of length 1, or without all of them."""
     x = node[0]
-    if node.get(1) is None:
-        axes: Sequence[int] = [a for a, d in enumerate(x.shape) if d == 1]
-    else:
-        axes = node.axes(known_ints(ctx, node, 1), x.rank)
+    wanted = _axes(ctx, node)
+    axes: Sequence[int] = [a for a, d in enumerate(x.shape) if d == 1] if wanted is None else node.axes(wanted, x.rank)
     for axis in reversed(axes):
         if x.shape[axis] != 1:
             node.refuse(f"axis {axis} of {x.shape} is not of length 1")
@@ -100,9 +95,9 @@ def squeeze(ctx: Context, node: Node) -> Value:
 @lowers("Unsqueeze")
 def unsqueeze(ctx: Context, node: Node) -> Value:
     """With new axes of length 1 at positions of the result."""
-    x, wanted = node[0], known_ints(ctx, node, 1)
-    if len(wanted) > ctx.limits.rank:
-        node.refuse(f"{len(wanted)} new axes")
+    x, wanted = node[0], _axes(ctx, node)
+    if wanted is None or len(wanted) > ctx.limits.rank:
+        node.refuse(f"{len(wanted or ())} new axes")
     for axis in node.axes(wanted, x.rank + len(wanted)):
         x = x.insert(axis)
     return x
@@ -142,7 +137,11 @@ def slice_node(ctx: Context, node: Node) -> Value:
 
 def concat(ctx: Context, values: Sequence[Value], axis: int) -> Value:
     """Side by side along `axis`: "first" over guarded reads, at most 32 at a time; parts without elements vanish."""
-    values = [v for v in values if v.count] or list(values[:1])
+    full = [v for v in values if v.count]
+    if not full:
+        shape = (*values[0].shape[:axis], sum(v.shape[axis] for v in values), *values[0].shape[axis + 1 :])
+        return ctx.full(0, values[0].dtype, shape)
+    values = full
     while len(values) > 1:
         groups = [values[n : n + _MAX_OPERANDS] for n in range(0, len(values), _MAX_OPERANDS)]
         values = [_concat(ctx, group, axis) for group in groups]
@@ -183,6 +182,8 @@ def split(ctx: Context, node: Node) -> list[Value]:
     extent, parts = x.shape[axis], len(node.outputs)
     if node.get(1) is not None:
         sizes = known_ints(ctx, node, 1)
+    elif node.has("split"):
+        sizes = list(node.integers("split"))
     else:
         parts = node.integer("num_outputs", parts)
         each = -(-extent // max(1, parts))

@@ -1,0 +1,99 @@
+"""What compilation leaves behind: object code and plain tables, nothing that needs the compiler to be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import llvmlite.ir as ir
+import msgspec
+
+from assay.program.program import Program
+
+from .form import Form
+from .function import Work, declare
+from .native import Machine, assemble
+from .plan import plan
+from .runner import declare_run
+
+__all__ = ["Compiled", "Stage", "build", "entry"]
+
+FORMS = 12
+"""Functions that are compiled together. Too few repeat what functions share, too many leave a processor idle."""
+
+
+class Stage(msgspec.Struct, frozen=True, array_like=True):
+    """One step: the function number `form` on the tensors with these numbers, and how its work is shared (Work)."""
+
+    form: int
+    slots: tuple[int, ...]
+    units: int
+    grain: int
+    points: int
+    wait: bool
+
+
+class Compiled(msgspec.Struct, frozen=True, array_like=True):
+    """A program as object files, for any number of threads.
+
+    `tensors` names the tensors by number: inputs, constants, then the rest. `offsets` places the intermediate ones in
+    an arena of `arena` bytes; each thread needs `scratch` bytes of its own.
+    """
+
+    objects: tuple[bytes, ...]
+    forms: int
+    tensors: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    offsets: dict[str, int]
+    arena: int
+    scratch: int
+
+
+def entry(form: int) -> str:
+    """The symbol of function number `form`."""
+    return f"k{form}"
+
+
+def build(program: Program, target: Machine) -> Compiled:
+    """Plan, write LLVM assembly, compile it. Raises ProgramRefused for a malformed kernel."""
+    made = plan(program, target)
+    works, objects = _assembled(made.forms, target)
+    names = [p.name for p in program.inputs] + list(program.constants)
+    names += [t for step in made.steps for t in step.tensors]
+    number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    stages = []
+    for step, wait in zip(made.steps, made.waits, strict=True):
+        work = works[step.form]
+        slots = tuple(number[t] for t in step.tensors)
+        stages.append(Stage(step.form, slots, work.units, work.grain, work.points, wait))
+    scratch = max((work.scratch for work in works), default=0)
+    return Compiled(objects, len(made.forms), tuple(number), tuple(stages), dict(made.offsets), made.arena, scratch)
+
+
+def _assembled(forms: tuple[Form, ...], target: Machine) -> tuple[list[Work], tuple[bytes, ...]]:
+    """Compile while the rest is still being written: LLVM needs no interpreter lock."""
+    works: list[Work] = []
+    parts = _parts(forms, target, works)
+    if len(forms) <= FORMS:
+        return works, tuple(assemble(part, target) for part in parts)
+    with ThreadPoolExecutor(_processors()) as pool:
+        jobs = [pool.submit(assemble, part, target) for part in parts]
+        return works, tuple(job.result() for job in jobs)
+
+
+def _parts(forms: tuple[Form, ...], target: Machine, works: list[Work]) -> Iterator[str]:
+    """Modules of some functions each, the last one with the loop over the steps; `works` grows on the way."""
+    for start in range(0, max(1, len(forms)), FORMS):
+        module = ir.Module("assay")
+        for n, form in enumerate(forms[start : start + FORMS], start):
+            works.append(declare(module, entry(n), form, target))
+        if start + FORMS >= len(forms):
+            declare_run(module, target)
+        yield str(module)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -28,7 +28,11 @@ def bordered(parts: Iterable[Part], tensors: dict[str, Port], target: Machine) -
     """The parts, with copies before the products that need them; the copies are entered into `tensors`."""
     for part in parts:
         args = part.form.statements[-1].args
-        if part.form.order is not Order.CHAIN or part.form.target or not any(isinstance(a, Access) and a.checks for a in args):
+        if (
+            part.form.order is not Order.CHAIN
+            or part.form.target
+            or not any(isinstance(a, Access) and a.checks for a in args)
+        ):
             yield part
         elif match(part.form, target) is None:
             yield part

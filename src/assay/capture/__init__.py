@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .records import SGD, Adam, AdamW, Constant, Job, WarmupCosine
 
 if TYPE_CHECKING:
-    from .inference import inference, inference_onnx
+    from .forward import inference, inference_onnx
     from .training import initial_state, training_step, training_step_onnx
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "inference": ".inference",
-    "inference_onnx": ".inference",
+    "inference": ".forward",
+    "inference_onnx": ".forward",
     "initial_state": ".training",
     "training_step": ".training",
     "training_step_onnx": ".training",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 import llvmlite.ir as ir
 
 from assay.program.types import DType
+
+from .wide_fma import ROUNDINGS, is_bare, wide_fma, wide_round
 
 __all__ = ["F32", "I1", "I8", "I32", "I64", "PTR", "VOID", "Code", "integer", "lane_type"]
 
@@ -16,9 +19,37 @@ F32 = ir.FloatType()
 I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
 
 
+@cache
 def integer(value: int) -> ir.Constant:
     """An int64 constant."""
     return ir.Constant(I64, value)
+
+
+class _Written(ir.Constant):  # type: ignore[misc]
+    """A constant as LLVM assembly writes it."""
+
+    def __init__(self, kind: ir.Type, text: str) -> None:
+        self.type, self.constant = kind, text
+
+    def _get_reference(self) -> str:
+        return str(self.constant)
+
+
+@cache
+def _uniform(lane: str, width: int, value: str) -> ir.Constant:
+    """The constant written `value` in every lane. Many are used again and again, and making one is slow."""
+    kind = _LANES[lane]
+    if width == 1:
+        return _Written(kind, value)
+    return _Written(ir.VectorType(kind, width), f"splat ({lane} {value})")
+
+
+@cache
+def _listed(lane: str, values: tuple[int, ...]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(_LANES[lane], len(values)), list(values))
+
+
+_LANES: dict[str, ir.Type] = {str(kind): kind for kind in (F32, I1, I8, ir.IntType(16), I32, I64)}
 
 
 def lane_type(dtype: DType) -> ir.Type:
@@ -58,16 +89,16 @@ class Code:
 
     def constant(self, lane: ir.Type, value: int | float) -> ir.Constant:
         """The same constant in every lane."""
-        return ir.Constant(self.wide(lane), value if self.width == 1 else [value] * self.width)
+        return _uniform(str(lane), self.width, lane.format_constant(value))
 
     def each(self, lane: ir.Type, values: list[int]) -> ir.Constant:
         """One constant per lane."""
-        return ir.Constant(self.wide(lane), values[0] if self.width == 1 else values)
+        return self.constant(lane, values[0]) if self.width == 1 else _listed(str(lane), tuple(values))
 
     def immediate(self, dtype: DType, bits: int) -> ir.Value:
         """The constant of `dtype` with these bits (a float16 or bfloat16 is not accepted here)."""
         if dtype.is_float:
-            return self.builder.bitcast(self.constant(I32, bits & 0xFFFFFFFF), self.wide(F32))
+            return _uniform("float", self.width, f"bitcast (i32 {bits & 0xFFFFFFFF} to float)")
         if dtype is DType.BOOL:
             return self.constant(I1, int(bits != 0))
         return self.constant(ir.IntType(dtype.bits), bits & ((1 << dtype.bits) - 1))
@@ -101,10 +132,14 @@ class Code:
 
     def unary(self, name: str, x: ir.Value) -> ir.Value:
         """An intrinsic from one type to itself."""
+        if name in ROUNDINGS and is_bare(self.module):
+            return wide_round(self, name, x)
         return self.intrinsic(name, x.type, [x], [x.type])
 
     def fma(self, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
         """x·y + z, rounded once."""
+        if is_bare(self.module):
+            return wide_fma(self, x, y, z)
         return self.intrinsic("fma", x.type, [x, y, z], [x.type])
 
     def select(self, condition: ir.Value, yes: ir.Value, no: ir.Value) -> ir.Value:

@@ -77,7 +77,7 @@ class _Lowering:
     def target(self, scatter: Scatter) -> Target | None:
         """The access to the output, or None where nothing is ever written: then the output is the base itself."""
         kernel, base = self.kernel, self.tensors[scatter.base]
-        if (base.dtype, base.shape) != (kernel.dtype, kernel.shape):
+        if (base.dtype, base.size) != (kernel.dtype, prod(kernel.shape)):
             raise ProgramRefused("a scatter's base has another type than its output", kernel=kernel.output)
         self.tensors = {**self.tensors, kernel.output: Port(kernel.output, kernel.dtype, kernel.shape)}
         access = self.access(self.kernel.output, scatter.view, scatter.axes, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,7 +26,8 @@ def inference(module: nn.Module, example_inputs: Any) -> Program:
 
     `example_inputs` is a tensor (the column x), a tuple of tensors (x, or x0, x1, ... if there are several), or a dict
     of columns as in `training_step`, of which those that do not start with x are ignored. Inputs of the program are
-    `state/model.<name>` and `batch/<column>`; the output is `result/output`, or `result/output0`, ... for a tuple.
+    `state/model.<name>` and `batch/<column>`; the output is `result/output`, or `result/output0`, ... for a tuple. Of a
+    mapping, such as the outputs of `transformers`, every tensor is `result/<key>`; what is no tensor is left out.
 
     Raises CaptureError that names the operator and the line of the model.
     """
@@ -38,25 +40,23 @@ def inference_onnx(module: nn.Module, example_inputs: Any) -> bytes:
     """The ONNX model of `inference`."""
     parts, batch = split(module), columns(_named(example_inputs))
     state = dict(sorted(parts.state.items()))
-    count = 0
+    names: list[str] = []
 
     def forward(*flat: Tensor) -> list[Tensor]:
-        nonlocal count
         given = dict(zip([*state, *batch, *parts.constants], flat, strict=True))
         args, keywords = losses.positional({name: given[name] for name in batch})
         tensors = {name: given[name] for name in [*state, *parts.constants]}
         with torch.no_grad():
             found = functional_call(module, tensors, tuple(args), keywords, tie_weights=True)
         outputs = _outputs(found)
-        count = len(outputs)
-        return [*outputs, *(tensors[name] for name in parts.constants)]
+        names[:] = [RESULT + name for name in outputs]
+        return [*outputs.values(), *(tensors[name] for name in parts.constants)]
 
     examples = [*state.values(), *batch.values(), *parts.constants.values()]
     with mode(module, training=False):
         graph = trace(forward, [tensor.detach() for tensor in examples])
-    check_constants(graph, count, list(parts.constants))
+    check_constants(graph, len(names), list(parts.constants))
     sources = [*(STATE + MODEL + name for name in state), *(BATCH + name for name in batch), *parts.constants.values()]
-    names = [f"{RESULT}output{i}" for i in range(count)] if count > 1 else [f"{RESULT}output"]
     return translate(graph, sources, names, name="inference")
 
 
@@ -68,8 +68,14 @@ def _named(example: Any) -> dict[str, Any]:
     return {"x": example}
 
 
-def _outputs(found: Any) -> list[Tensor]:
-    outputs = list(found) if isinstance(found, (tuple, list)) else [found]
-    if not outputs or not all(isinstance(tensor, Tensor) for tensor in outputs):
-        raise CaptureError("the model's output is not a tensor or a tuple of tensors", hint="Return tensors.")
-    return outputs
+def _outputs(found: Any) -> dict[str, Tensor]:
+    if isinstance(found, Mapping):
+        named = {str(key): tensor for key, tensor in found.items() if isinstance(tensor, Tensor)}
+    else:
+        outputs = list(found) if isinstance(found, (tuple, list)) else [found]
+        named = {f"output{i}" if len(outputs) > 1 else "output": tensor for i, tensor in enumerate(outputs)}
+    if not named or not all(isinstance(tensor, Tensor) for tensor in named.values()):
+        raise CaptureError(
+            "the model's output is not a tensor, or a tuple or mapping of tensors", hint="Return tensors."
+        )
+    return named

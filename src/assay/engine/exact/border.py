@@ -27,14 +27,8 @@ LARGEST = 4
 def bordered(parts: Iterable[Part], tensors: dict[str, Port], target: Machine) -> Iterator[Part]:
     """The parts, with copies before the products that need them; the copies are entered into `tensors`."""
     for part in parts:
-        args = part.form.statements[-1].args
-        if (
-            part.form.order is not Order.CHAIN
-            or part.form.target
-            or not any(isinstance(a, Access) and a.checks for a in args)
-        ):
-            yield part
-        elif match(part.form, target) is None:
+        guarded = any(isinstance(a, Access) and a.checks for a in part.form.statements[-1].args)
+        if not guarded or match(part.form, target) is None:
             yield part
         else:
             yield from _with_copies(part, tensors)

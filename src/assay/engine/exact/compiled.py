@@ -57,7 +57,7 @@ def entry(form: int) -> str:
 
 def build(program: Program, target: Machine) -> Compiled:
     """Plan, write LLVM assembly, compile it. Raises ProgramRefused for a malformed kernel."""
-    made = plan(program, target)
+    made = plan(program)
     works, objects = _assembled(made.forms, target)
     names = [p.name for p in program.inputs] + list(program.constants)
     names += [t for step in made.steps for t in step.tensors]

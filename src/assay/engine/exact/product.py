@@ -9,6 +9,7 @@ chains; it never splits one.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
@@ -297,7 +298,7 @@ class Product:
 
 def straight(affine: Affine, dims: tuple[int, ...], extents: tuple[int, ...]) -> int | None:
     """The distance between neighbours when one walks through all these loops, if it is always the same (0: no loop)."""
-    for outer, inner in zip(dims, dims[1:], strict=False):
+    for outer, inner in itertools.pairwise(dims):
         if affine.strides[outer] != affine.strides[inner] * extents[inner]:
             return None
     return affine.strides[dims[-1]] if dims else 0
@@ -313,13 +314,13 @@ def _whole(count: int, line: int) -> int:
     return count // gcd(count, line)
 
 
-def _side(form: Form, access: Access, dims: list[int], limit: int) -> tuple[Side, tuple[int, ...]]:
-    """A side, and the loops that have to stay outside to keep its blocks below `limit`."""
+def _side(form: Form, access: Access, dims: list[int], limit: int) -> Side:
+    """A side without the first loops, as far as they have to stay outside to keep its blocks below `limit`."""
     first = 0
     while prod(form.extents[d] for d in dims[first + 1 :]) > limit:
         first += 1
     kept = tuple(dims[first:])
-    return Side(access, kept, tuple(form.extents[d] for d in kept)), tuple(dims[:first])
+    return Side(access, kept, tuple(form.extents[d] for d in kept))
 
 
 def _product(form: Form, rows: Access, columns: Access, target: Machine) -> Product | None:
@@ -328,8 +329,7 @@ def _product(form: Form, rows: Access, columns: Access, target: Machine) -> Prod
     column_dims = [d for d in domain if depends(columns, d) and not depends(rows, d)]
     if not column_dims:
         return None
-    row_side, row_rest = _side(form, rows, row_dims, ROWS)
-    column_side, column_rest = _side(form, columns, column_dims, COLUMNS)
+    row_side, column_side = _side(form, rows, row_dims, ROWS), _side(form, columns, column_dims, COLUMNS)
     if column_side.count < 4:
         return None
     inside = {*row_side.dims, *column_side.dims}

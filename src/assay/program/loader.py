@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import FunctionProto, GraphProto, ModelProto
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
 from assay.errors import NotFoundError, ProgramRefused
 
@@ -84,7 +84,7 @@ def _functions(model: ModelProto, limits: Limits) -> Functions:
 
     def size(body: FunctionProto | GraphProto, callers: tuple[tuple[str, str, str], ...]) -> int:
         total = 0
-        for node in body.node:
+        for node in _every_node(body):
             key = (node.domain, node.op_type, node.overload)
             if key in callers:
                 raise ProgramRefused(f"the function {node.op_type!r} calls itself", function=node.op_type)
@@ -102,6 +102,15 @@ def _functions(model: ModelProto, limits: Limits) -> Functions:
     if total > limits.nodes:
         raise ProgramRefused(f"{total} nodes after inlining", limit=limits.nodes)
     return functions
+
+
+def _every_node(body: FunctionProto | GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph or function, and those of the graphs that they carry."""
+    for node in body.node:
+        yield node
+        for attribute in node.attribute:
+            for graph in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _every_node(graph)
 
 
 def _open(model: ModelProto, context: Context, functions: Functions, named: bool) -> tuple[tuple[Port, ...], Scope]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..tensors import DTYPES
+from ..types import DType
 from .context import KNOWN_ELEMENTS, Context, broadcast
 from .node import Node
 from .value import Value
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "note"]
 
 Array = np.ndarray[Any, Any]
 
@@ -124,3 +125,60 @@ def _reduce(node: Node, arrays: list[Array]) -> Array | None:
     over = node.axes(axes, x.ndim) if axes else tuple(range(x.ndim))
     keep = bool(node.integer("keepdims", 1))
     return np.asarray(_REDUCE[node.op](x, axis=over, keepdims=keep)).astype(x.dtype)
+
+
+_FLOAT: dict[str, Callable[..., Array]] = {
+    "Abs": np.abs,
+    "Add": np.add,
+    "Ceil": np.ceil,
+    "Div": np.divide,
+    "Floor": np.floor,
+    "Identity": np.asarray,
+    "Mul": np.multiply,
+    "Neg": np.negative,
+    "Reciprocal": np.reciprocal,
+    "Relu": lambda x: np.where(x > 0, x, np.where(np.isnan(x), x, np.zeros_like(x))),
+    "Round": np.rint,
+    "Sqrt": np.sqrt,
+    "Sub": np.subtract,
+}
+_COMPARE = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+
+
+def note(ctx: Context, node: Node, result: Value) -> None:
+    """Remember the elements of a small result that follows from constants, where floats take part in it.
+
+    The kernels stay as they are: what is remembered only decides shapes and trip counts further on.
+    """
+    if result.count > KNOWN_ELEMENTS or ctx.known(result) is not None:
+        return
+    arrays = [ctx.known(value) for value in node.inputs]
+    if not arrays or any(array is None for array in arrays):
+        return
+    wide = [np.asarray(a, np.float32) if DType.of(a).is_float else a for a in arrays if a is not None]
+    with np.errstate(all="ignore"):
+        found = _wide(node, wide, result.dtype)
+        if found is not None and found.shape == result.shape:
+            ctx.note(result, found.astype(result.dtype.numpy))
+
+
+def _wide(node: Node, arrays: list[Array], dtype: DType) -> Array | None:
+    x = arrays[0]
+    if node.op in ("Cast", "CastLike"):
+        return _cast(x, dtype)
+    if any(a.dtype != np.float32 for a in arrays):
+        return None
+    if node.op in _FLOAT:
+        return np.asarray(_FLOAT[node.op](*arrays))
+    return np.asarray(_BINARY[node.op](*arrays)) if node.op in _COMPARE else None
+
+
+def _cast(x: Array, dtype: DType) -> Array:
+    """As exact-1 casts: floats to integers toward zero, saturating, NaN as 0."""
+    if dtype is DType.BOOL:
+        return x != 0
+    if dtype.is_float or x.dtype.kind != "f":
+        return x.astype(np.float32 if dtype.is_float else dtype.numpy)
+    info = np.iinfo(dtype.numpy)
+    whole = [0 if v != v else int(max(-(2.0**65), min(2.0**65, v))) for v in x.reshape(-1).tolist()]
+    return np.array([max(info.min, min(info.max, v)) for v in whole], dtype.numpy).reshape(x.shape)

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from onnx import AttributeProto, FunctionProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
 from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
-from ..tensors import check_shape
-from . import elementwise, generate, index, normalise, pool, product, quantise, reduce, shape
+from ..tensors import check_shape, tensor_array
+from . import control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape
 from .context import Context
-from .evaluate import evaluate
-from .node import LOWERINGS, Node
+from .evaluate import evaluate, note
+from .node import LOWERINGS, Body, Node
 from .schema import BODIES, check_signature, function_body, schema_of
 from .value import Value
 
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
-_MODULES = (elementwise, generate, index, normalise, pool, product, quantise, reduce, shape)
+_MODULES = (control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+_CONTROL = ("If", "Loop", "Scan")
 
 Functions = dict[tuple[str, str, str], FunctionProto]
 """Model-local functions by domain, name and overload."""
@@ -39,6 +40,8 @@ class Scope:
     versions: dict[str, int]
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
+    outer: Scope | None = None
+    """What surrounds a graph that a node carries; its names are in sight."""
     depth: int = 0
     count: list[int] = field(default_factory=lambda: [0])
     """Nodes lowered so far, shared by all scopes."""
@@ -48,6 +51,67 @@ class Scope:
         if name in self.values:
             raise ProgramRefused(f"the tensor {name!r} is defined twice", tensor=name)
         self.values[name] = value
+
+    def find(self, name: str) -> Value | None:
+        """The value of a name here or around; None where there is none."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.outer
+        return None
+
+    def within(self, attributes: Mapping[str, AttributeProto], versions: dict[str, int], outer: Scope | None) -> Scope:
+        """A scope one level deeper. Refuses too many levels."""
+        limit = self.context.limits.call_depth
+        if self.depth >= limit:
+            raise ProgramRefused("functions and graphs are nested too deeply", limit=limit)
+        return Scope(self.context, self.functions, versions, attributes, {}, outer, self.depth + 1, self.count)
+
+
+class Inner:
+    """A graph that a node carries (a `Body`)."""
+
+    def __init__(self, scope: Scope, graph: GraphProto, label: str) -> None:
+        self._scope = scope
+        self._graph = graph
+        self._label = label
+        self.inputs = len(graph.input)
+        self.outputs = len(graph.output)
+        self.nodes = _size(graph)
+        if graph.sparse_initializer or graph.quantization_annotation:
+            raise ProgramRefused(f"{label} has sparse initializers or quantization annotations")
+
+    @property
+    def room(self) -> int:
+        """Nodes that may still be lowered."""
+        return self._scope.context.limits.nodes - self._scope.count[0]
+
+    def run(self, values: Sequence[Value]) -> Sequence[Value]:
+        """See `Body.run`."""
+        scope = self._scope.within(self._scope.attributes, self._scope.versions, self._scope)
+        if len(values) != self.inputs:
+            raise ProgramRefused(f"{self._label} takes {self.inputs} inputs, not {len(values)}")
+        for info, value in zip(self._graph.input, values, strict=True):
+            scope.define(info.name, value)
+        limits = self._scope.context.limits
+        for tensor in self._graph.initializer:
+            array = tensor_array(tensor, f"the initializer {tensor.name!r}", limits)
+            scope.define(tensor.name, self._scope.context.constant(array))
+        lower_nodes(scope, self._graph.node)
+        results = []
+        for info in self._graph.output:
+            value = scope.find(info.name)
+            if value is None:
+                raise ProgramRefused(f"{self._label} does not compute its output {info.name!r}", tensor=info.name)
+            results.append(value)
+        return results
+
+
+def _size(graph: GraphProto) -> int:
+    return len(graph.node) + sum(
+        _size(inner) for node in graph.node for a in node.attribute for inner in ([a.g] if a.HasField("g") else a.graphs)
+    )
 
 
 def opset_versions(imports: Sequence[object]) -> dict[str, int]:
@@ -85,17 +149,22 @@ def _bind(scope: Scope, proto: NodeProto, nodes: Sequence[NodeProto], position: 
     """The node with its inputs looked up and its attribute references replaced."""
     inputs: list[Value | None] = []
     for name in proto.input:
-        if name and name not in scope.values:
+        value = scope.find(name) if name else None
+        if name and value is None:
             raise _undefined(proto, name, nodes, position)
-        inputs.append(scope.values[name] if name else None)
+        inputs.append(value)
     attributes: dict[str, AttributeProto] = {}
+    bodies: dict[str, Body] = {}
     for attribute in proto.attribute:
-        if attribute.type in _SUBGRAPHS:
+        if attribute.type in _SUBGRAPHS and (proto.op_type not in _CONTROL or proto.domain not in _STANDARD):
             raise UnsupportedOperator(
-                f"{proto.op_type} node {proto.name!r} carries a subgraph; control flow is not covered",
+                f"{proto.op_type} node {proto.name!r} carries a subgraph, which only If, Loop and Scan may",
                 operator=proto.op_type,
                 node=proto.name,
             )
+        if attribute.type == AttributeProto.GRAPH and not attribute.ref_attr_name:
+            label = f"{attribute.name} of the {proto.op_type} node {proto.name!r}"
+            bodies[attribute.name] = Inner(scope, attribute.g, label)
         if attribute.name in attributes:
             raise ProgramRefused(f"{proto.op_type} node {proto.name!r}: attribute {attribute.name!r} is given twice")
         if attribute.ref_attr_name:
@@ -105,7 +174,7 @@ def _bind(scope: Scope, proto: NodeProto, nodes: Sequence[NodeProto], position: 
         else:
             attributes[attribute.name] = attribute
     version = scope.versions.get("" if proto.domain in _STANDARD else proto.domain, 0)
-    return Node(proto.op_type, proto.name, version, tuple(inputs), tuple(proto.output), attributes)
+    return Node(proto.op_type, proto.name, version, tuple(inputs), tuple(proto.output), attributes, bodies)
 
 
 def _undefined(proto: NodeProto, name: str, nodes: Sequence[NodeProto], position: int) -> ProgramRefused:
@@ -133,7 +202,10 @@ def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
         lowering = LOWERINGS.get(node.op)
         if lowering is not None:
             result = lowering(scope.context, node)
-            return [result] if isinstance(result, Value) else result
+            if not isinstance(result, Value):
+                return result
+            note(scope.context, node, result)
+            return [result]
         body = function_body(node)
         if body is None:
             node.unsupported(f"this form of {node.op} is not covered")
@@ -166,20 +238,11 @@ def _function(scope: Scope, proto: NodeProto, node: Node) -> FunctionProto:
 
 def _call(scope: Scope, node: Node, function: FunctionProto, given: Mapping[str, AttributeProto]) -> Sequence[Value]:
     """Inline a function: its body is lowered in a scope of its own."""
-    if scope.depth >= scope.context.limits.call_depth:
-        node.refuse("functions call each other too deeply", limit=scope.context.limits.call_depth)
     if len(node.inputs) > len(function.input) or len(node.outputs) > len(function.output):
         node.refuse(f"the function {function.name} takes {len(function.input)} inputs, gives {len(function.output)}")
     attributes = {a.name: a for a in function.attribute_proto}
     attributes.update(given)
-    inner = Scope(
-        scope.context,
-        scope.functions,
-        opset_versions(function.opset_import),
-        attributes,
-        depth=scope.depth + 1,
-        count=scope.count,
-    )
+    inner = scope.within(attributes, opset_versions(function.opset_import), None)
     for name, value in zip(function.input, node.inputs, strict=False):
         if value is not None:
             inner.define(name, value)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from onnx import AttributeProto
 
@@ -15,7 +15,7 @@ from .value import Value
 if TYPE_CHECKING:
     from .context import Context
 
-__all__ = ["LOWERINGS", "Lowering", "Node", "lowers"]
+__all__ = ["LOWERINGS", "Body", "Lowering", "Node", "lowers"]
 
 Result = Value | Sequence[Value]
 Lowering = Callable[["Context", "Node"], Result]
@@ -38,6 +38,22 @@ def lowers(*operators: str) -> Callable[[Lowering], Lowering]:
     return register
 
 
+class Body(Protocol):
+    """A graph that a node carries: lowered once per call of `run`, with the values around the node in sight."""
+
+    inputs: int
+    outputs: int
+    nodes: int
+    """Nodes in it, those of graphs within counted once."""
+
+    @property
+    def room(self) -> int:
+        """Nodes that may still be lowered."""
+
+    def run(self, values: Sequence[Value]) -> Sequence[Value]:
+        """The graph's outputs for these inputs. Refuses what the graph's nodes refuse."""
+
+
 @dataclass(frozen=True)
 class Node:
     """A node with its values bound. `outputs` are the names that the graph gives its results ("" where unused)."""
@@ -48,6 +64,8 @@ class Node:
     inputs: tuple[Value | None, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, AttributeProto]
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+    """The graphs among the attributes."""
 
     @property
     def label(self) -> str:
@@ -82,6 +100,11 @@ class Node:
     def wants(self, position: int) -> bool:
         """Whether the graph names output `position`."""
         return position < len(self.outputs) and self.outputs[position] != ""
+
+    def body(self, name: str) -> Body:
+        """A graph that the node carries."""
+        found = self.bodies.get(name)
+        return self.absent(name) if found is None else found
 
     def attribute(self, name: str, kind: int) -> AttributeProto | None:
         """The attribute, checked to be of the given AttributeProto type."""

@@ -1,14 +1,10 @@
-"""The named functions: bits frozen, errors bounded, special cases, and the page that a second implementation reads."""
+"""The named functions: bits frozen, errors bounded, special cases. The page that shows them has tests of its own."""
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import math
 import re
-import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +13,7 @@ from scipy import special
 
 from assay.engine.clear_float import NumpyOps
 from assay.program.functions import FUNCTIONS
-from assay.program.functions.trace import document, trace
+from assay.program.functions.trace import fingerprint, trace
 from assay.program.scalar import OPS
 
 PAGE = Path(__file__).parents[2] / "docs" / "numerics.md"
@@ -177,6 +173,11 @@ def test_sin_and_cos_stay_accurate_in_absolute_terms_up_to_2_42() -> None:
         assert np.abs(evaluate(name, x) - REFERENCE[name](x.astype(np.float64))).max() < 2.0**-24
 
 
+def test_a_fingerprint_tells_sequences_apart() -> None:
+    assert len({fingerprint(name) for name in FUNCTIONS}) == len(FUNCTIONS)
+    assert fingerprint("exp") == "40b032acd16f837a"
+
+
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_weight_is_the_length_of_the_sequence(name: str) -> None:
     record, parameters, result = trace(name)
@@ -184,119 +185,6 @@ def test_weight_is_the_length_of_the_sequence(name: str) -> None:
     assert OPS[name].arity == len(parameters)
     used = {operand for _, _, operands in record.lines for operand in operands} | {result}
     assert all(target in used for target, _, _ in record.lines), "an operation whose result nobody reads"
-
-
-def test_page_shows_the_sequences_as_they_are() -> None:
-    generated = PAGE.read_text(encoding="utf-8").split("<!-- generated: functions -->\n")[1]
-    assert generated.split("<!-- end of functions -->")[0] == document(), (
-        "renew it: python -m assay.program.functions --write docs/numerics.md"
-    )
-
-
-def test_the_page_is_renewed_by_the_command(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- generated: functions -->\nold\n<!-- end of functions -->\nafter\n")
-    subprocess.run([sys.executable, "-m", "assay.program.functions", "--write", page], check=True, timeout=60)
-    text = page.read_text(encoding="utf-8")
-    assert document() in text
-    assert text.startswith("before\n")
-    assert text.endswith("after\n")
-    assert "old" not in text
-
-
-# A second implementation, made from the page alone: Python integers and floats, one number at a time.
-
-LIBM = ctypes.CDLL("libm.so.6")
-LIBM.fmaf.restype, LIBM.fmaf.argtypes = ctypes.c_float, [ctypes.c_float] * 3
-
-
-def single(value: float) -> float:
-    """Rounded to binary32. From binary64, a second rounding does no harm for +, -, ·, / (53 >= 2·24 + 2)."""
-    return ctypes.c_float(value).value
-
-
-def wrap(value: int) -> int:
-    return (value + 2**31) % 2**32 - 2**31
-
-
-def float_bits(value: float) -> int:
-    return struct.unpack("<i", struct.pack("<f", value))[0]
-
-
-def quotient(a: float, b: float) -> float:
-    if b == 0:
-        return NAN if a == 0 or math.isnan(a) else math.copysign(INF, a) * math.copysign(1, b)
-    return single(a / b)
-
-
-def nearest(a: float) -> float:
-    return math.copysign(float(round(a)), a) if math.isfinite(a) else a
-
-
-def integer(a: float) -> int:
-    return 0 if math.isnan(a) else max(-(2**31), min(2**31 - 1, int(a))) if math.isfinite(a) else wrap(2**31 - (a > 0))
-
-
-PAGE_OPERATIONS = {
-    "add": lambda a, b: single(a + b),
-    "sub": lambda a, b: single(a - b),
-    "mul": lambda a, b: single(a * b),
-    "div": quotient,
-    "fma": LIBM.fmaf,
-    "neg": lambda a: -a,
-    "abs": abs,
-    "floor": lambda a: math.copysign(float(math.floor(a)), a) if math.isfinite(a) else a,
-    "round": nearest,
-    "lt": lambda a, b: a < b,
-    "gt": lambda a, b: a > b,
-    "eq": lambda a, b: a == b,
-    "select": lambda c, a, b: a if c else b,
-    "to_int": integer,
-    "to_float": lambda a: single(float(a)),
-    "bits": float_bits,
-    "from_bits": lambda a: struct.unpack("<f", struct.pack("<i", a))[0],
-    "iadd": lambda a, b: wrap(a + b),
-    "isub": lambda a, b: wrap(a - b),
-    "iand": lambda a, b: a & b,
-    "ior": lambda a, b: a | b,
-    "ixor": lambda a, b: a ^ b,
-    "ishl": lambda a, b: wrap(a << b),
-    "ishr": lambda a, b: a >> b,
-    "band": lambda a, b: a and b,
-    "bor": lambda a, b: a or b,
-    "bnot": lambda a: not a,
-}
-
-
-def from_page(name: str, *operands: float) -> float:
-    """Follow the page's lines for `name`."""
-    section = re.search(rf"### {name}\(([\w, ]+)\).*?```\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert section is not None
-    values: dict[str, object] = dict(zip(section[1].split(", "), operands, strict=True))
-
-    def value(word: str) -> object:
-        if word.startswith("f:"):
-            return struct.unpack(">f", bytes.fromhex(word[2:]))[0]
-        return int(word[2:]) if word.startswith("i:") else values[word]
-
-    for line in section[2].splitlines():
-        if line.startswith("return "):
-            break
-        target, op, words = re.fullmatch(r"(\w+) = (\w+)\((.*)\)", line).groups()  # type: ignore[union-attr]
-        values[target] = PAGE_OPERATIONS[op](*(value(word) for word in words.split(", ")))
-    return value(line.removeprefix("return "))  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_a_second_implementation_can_be_written_from_the_page(name: str) -> None:
-    rng = np.random.default_rng(3)
-    shape = (2 if name == "pow" else 1, 60)
-    x = np.concatenate([rng.integers(0, 1 << 32, shape, dtype=np.uint32).view(np.float32), rng.normal(0, 4, shape)], 1)
-    x = np.concatenate([x, np.array([[0.0, -0.0, INF, -INF, 1e-45, -1e-40, 90.0, -104.0]] * shape[0])], 1)
-    x = x[:, ~np.isnan(x).any(0)].astype(np.float32)
-    again = np.array([from_page(name, *(float(v) for v in column)) for column in x.T], np.float32)
-    again[np.isnan(again)] = np.float32(NAN)
-    assert bits(evaluate(name, *x)) == bits(again)
 
 
 def test_the_pages_philox_gives_the_words_it_states() -> None:

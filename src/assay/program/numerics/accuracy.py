@@ -53,13 +53,14 @@ def accuracy_table(data: bytes) -> str:
 
 
 def _row(m: Measured) -> tuple[str, ...]:
+    inputs = "all 2^32" if m.inputs == "all" else m.inputs.replace("|x|", "abs x")
     if m.wrong >= 0:
         error = "rounded correctly" if m.wrong == 0 else f"{m.wrong} results are wrong"
-        return m.name, m.inputs, error, "", _measured_on(m), ""
+        return m.name, inputs, error, "", _measured_on(m), ""
     # In absolute terms an error says something only where results are at most 1 or so.
     absolute = f"{_up(m.absolute * 2**24)}·2^-24" if m.absolute < 2**-20 else ""
     ulp = _up(m.ulp) if m.ulp < _LARGE else f"{ceil(m.ulp):,}"
-    return m.name, m.inputs, ulp, absolute, _measured_on(m), " ".join(f"`{bits}`" for bits in m.worst)
+    return m.name, inputs, ulp, absolute, _measured_on(m), " ".join(f"`{bits}`" for bits in m.worst)
 
 
 def _up(x: float) -> str:

@@ -12,6 +12,7 @@ from assay.errors import RefusedError
 from ..kernel import Const, Kernel, Operand, Read
 from ..limits import Limits
 from ..lower import BODIES, LOWERINGS, Context, Scope, lower_nodes
+from ..scalar import OPS
 from ..types import DType, Port
 from .operators import versions_of
 from .table import table
@@ -100,7 +101,8 @@ def _render(result: str, kernels: dict[str, Kernel]) -> str:
     for kernel in kernels.values():
         if kernel.output not in needed:
             continue
-        text = f"{kernel.op}({', '.join(map(operand, kernel.operands))})"
+        op = kernel.op if OPS[kernel.op].result != "output" else f"{kernel.op}[{kernel.dtype.value}]"
+        text = f"{op}({', '.join(map(operand, kernel.operands))})"
         if readers[kernel.output] > 1:
             parts.append(f"t{len(parts) + 1} = {text}")
             text = f"t{len(parts)}"

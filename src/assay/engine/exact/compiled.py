@@ -16,6 +16,7 @@ from .function import Work, declare
 from .native import Machine, assemble
 from .plan import plan
 from .runner import declare_run
+from .wide_fma import bare
 
 __all__ = ["Compiled", "Stage", "build", "entry"]
 
@@ -86,6 +87,7 @@ def _parts(forms: tuple[Form, ...], target: Machine, works: list[Work]) -> Itera
     """Modules of some functions each, the last one with the loop over the steps; `works` grows on the way."""
     for start in range(0, max(1, len(forms)), FORMS):
         module = ir.Module("assay")
+        bare(module, target)
         for n, form in enumerate(forms[start : start + FORMS], start):
             works.append(declare(module, entry(n), form, target))
         if start + FORMS >= len(forms):

@@ -41,6 +41,11 @@ class Machine:
         """Number of vector registers."""
         return 32 if self.vector == 16 or not self.x86 else 16
 
+    @property
+    def fused(self) -> bool:
+        """Whether there are instructions that multiply and add with one rounding, and that round to integers."""
+        return not self.x86 or self.vector > 4 or {"+fma", "+sse4.1"} <= set(self.features.split(","))
+
 
 @cache
 def _host_features() -> frozenset[str]:

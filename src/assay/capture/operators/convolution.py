@@ -7,7 +7,9 @@ convolution of x with g as its filter, in which batch and channels change places
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from assay.program.types import DType
 
@@ -73,6 +75,11 @@ def _transposed(
     sizes: Ints,
 ) -> Value:  # fmt: skip
     """The transposed convolution whose result has the spatial `sizes`; cells that no input reaches are zero."""
+    phases = [
+        _phases(*axis) for axis in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, sizes, strict=True)
+    ]
+    if max(stride) > 1 and all(phases):
+        return _interleaved(g, x, weight, bias, stride, dilation, phases, groups, sizes)
     natural = [
         (length - 1) * s - 2 * p + d * (k - 1) + 1
         for length, k, s, p, d in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
@@ -83,6 +90,59 @@ def _transposed(
         kernel_shape=list(weight.shape[2:]), strides=list(stride), pads=[*padding, *padding],
         dilations=list(dilation), group=groups, output_padding=extra,
     )  # fmt: skip
+
+
+class _Phase(NamedTuple):
+    """The cells offset + t·stride of one axis of a result: which cells of the kernel reach them, and where it begins."""
+
+    start: int
+    taps: int
+    begin: int
+    end: int
+
+
+def _phases(length: int, kernel: int, stride: int, padding: int, dilation: int, size: int) -> list[_Phase]:
+    """One per offset; none where a phase is not a transposed convolution with stride 1 that is cut at its ends."""
+    if stride > 1 and dilation > 1:
+        return []
+    found = []
+    for offset in range(stride):
+        start = (offset + padding) % stride
+        taps = kernel if stride == 1 else len(range(start, kernel, stride))
+        begin = (offset + padding - start) // stride
+        end = length + dilation * (taps - 1) - begin - -(-size // stride)
+        found.append(_Phase(start, taps, begin, end))
+    return found if all(p.end >= 0 or p.taps == 0 for p in found) else []
+
+
+def _interleaved(
+    g: Graph, x: Value, weight: Value, bias: Value | None, stride: Ints, dilation: Ints,
+    phases: Sequence[Sequence[_Phase]], groups: int, sizes: Ints,
+) -> Value:  # fmt: skip
+    """A transposed convolution with a stride as stride**n dense ones, without the products with zero between inputs."""
+    n, cells = len(sizes), [-(-size // s) for size, s in zip(sizes, stride, strict=True)]
+    channels = weight.shape[1] * groups
+    parts = []
+    for place in itertools.product(*phases):
+        taps = weight
+        for axis, (phase, s) in enumerate(zip(place, stride, strict=True)):
+            taps = g.slice(taps, 2 + axis, phase.start, weight.shape[2 + axis], s) if s > 1 and phase.taps else taps
+        if all(phase.taps for phase in place):
+            part = g.emit(
+                "ConvTranspose", x, taps, shape=[x.shape[0], channels, *cells], kernel_shape=list(taps.shape[2:]),
+                strides=[1] * n, pads=[*(p.begin for p in place), *(p.end for p in place)],
+                dilations=list(dilation), group=groups,
+            )  # fmt: skip
+        else:
+            part = g.full([x.shape[0], channels, *cells], 0, x.dtype)
+        parts.append(g.unsqueeze(part, [2]))
+    together = g.reshape(g.concat(parts, 2), [x.shape[0], channels, *stride, *cells])
+    order = [0, 1, *(a for axis in range(n) for a in (2 + n + axis, 2 + axis))]
+    result = g.transpose(together, order)
+    result = g.reshape(result, [x.shape[0], channels, *(c * s for c, s in zip(cells, stride, strict=True))])
+    for axis, size in enumerate(sizes):
+        result = g.slice(result, 2 + axis, 0, size)
+    return result if bias is None else g.emit("Add", result, g.reshape(bias, [channels, *[1] * n]), shape=result.shape)
 
 
 def _weight_gradient(

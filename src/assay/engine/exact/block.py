@@ -11,7 +11,7 @@ from assay.program.types import DType
 
 from .code import F32, I1, integer
 from .frame import Frame, loop
-from .packing import Walk, copy, transpose, unload
+from .packing import Walk, copy, panels, transpose, unload
 from .product import Product, Side
 from .storage import memory_type
 from .tile import Tile
@@ -110,6 +110,8 @@ class _Block:
             self._pack_columns(frame, slices)
         if p.rows_direct:
             rows = self._place(frame, p.rows)
+        elif p.rows_panelled:
+            self._pack_panels(frame, slices)
         else:
             walks = self._walk(p.rows, p.row_steps[0]) + self._terms_walk(slices, 1)
             copy(frame, p.rows.access, rows, walks, vector)
@@ -134,6 +136,26 @@ class _Block:
         steps = (p.stage_step, p.column_step)
         columns, terms = self.b.mul(self.columns, integer(p.columns.line)), self.b.mul(slices, integer(p.slice))
         transpose(code.at_width(vector), stage, self.packed, columns, terms, steps)
+
+    def _pack_panels(self, frame: Frame, slices: ir.Value) -> None:
+        """Rows by the tile: two tiles at a time, which together read whole lines of the cache."""
+        p, b, step = self.product, self.b, self.product.tile[0]
+        walks, (dim,), pair = self._terms_walk(slices, step), p.rows.dims, 2 * step
+
+        def pack(row: ir.Value, counts: list[int]) -> None:
+            target = frame.code.element(self.lines, F32, b.mul(row, integer(p.row_pitch)))
+            panels(frame.enter(dim, row), p.rows.access, target, walks, dim, counts, (step, step * p.row_pitch))
+
+        def whole(row: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+            pack(row, [step, step])
+            return ()
+
+        full = b.mul(b.udiv(self.rows, integer(pair)), integer(pair))
+        loop(b, integer(0), full, pair, (), whole)
+        left = b.sub(self.rows, full)
+        for rest in _rests(p.blocks[0], p.rows, pair):
+            with b.if_then(b.icmp_signed("==", left, integer(rest))):
+                pack(full, [n for n in (min(step, rest), rest - step) if n > 0])
 
     def _terms_walk(self, slices: ir.Value, step: int) -> list[Walk]:
         """Over the terms of this part of the fold, `step` floats apart."""
@@ -227,7 +249,7 @@ class _Tiles:
         if not p.result_direct:  # scratch has room for whole vectors
             dtype, tail = DType.FLOAT32, tail if p.columns_direct else width
         tile = Tile(rows, vectors, width, tail, row_stride, a_step, p.column_step, p.form.initial, dtype)
-        a = code.element(self.rows, F32, b.mul(row, integer(row_stride)))
+        a = code.element(self.rows, F32, b.mul(row, integer(p.row_pitch)))
         line = code.element(self.columns, F32, column)
         c = code.element(self.result, memory_type(dtype), b.add(b.mul(row, integer(p.result_step)), column))
         b.call(tile.function(b.module), [a, line, c, self.count, integer(p.result_step), self.first])

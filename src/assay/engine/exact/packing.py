@@ -15,7 +15,7 @@ from .form import Access, Check, check_depends
 from .frame import Frame, loop
 from .storage import pack
 
-__all__ = ["Walk", "copy", "transpose", "unload"]
+__all__ = ["Walk", "copy", "panels", "transpose", "unload"]
 
 
 UNROLLED = 4
@@ -49,6 +49,28 @@ def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vect
     def body(index: ir.Value) -> None:
         line = frame.code.element(target, F32, b.mul(index, integer(first.step)))
         copy(frame.enter(first.dim, index), access, line, rest, vector)
+
+    _repeat(b, first.length, body)
+
+
+def panels(
+    frame: Frame, access: Access, target: ir.Value, terms: list[Walk], dim: int, counts: list[int], steps: tuple[int, int]
+) -> None:
+    """target[n·steps[1] + sum of index·step + m] = row n·steps[0] + m at these terms, for m < counts[n].
+
+    Rows are indices of the loop `dim`, and lie side by side.
+    """
+    b = frame.code.builder
+    if not terms:
+        for n, count in enumerate(counts):
+            line = frame.code.element(target, F32, integer(n * steps[1]))
+            copy(frame.enter(dim, integer(n * steps[0])), access, line, [Walk(dim, count, 1)], steps[0])
+        return
+    first, *rest = terms
+
+    def body(index: ir.Value) -> None:
+        line = frame.code.element(target, F32, b.mul(index, integer(first.step)))
+        panels(frame.enter(first.dim, index), access, line, rest, dim, counts, steps)
 
     _repeat(b, first.length, body)
 

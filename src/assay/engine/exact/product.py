@@ -29,6 +29,8 @@ ROWS, COLUMNS = 512, 512
 """The largest block of the result that is one unit of work."""
 SMALLEST = 4096
 """Products with fewer terms than this go through the generic nest."""
+NEAR = 64
+"""Terms that are less floats apart than this need not be brought together for the tiles."""
 UNITS, WORTH = 6, 1 << 17
 """A block is halved while there are fewer units than this, and more than so many terms in each."""
 
@@ -168,9 +170,19 @@ class Product:
         return straight(access.flat, dims, self.form.extents) == 1 and self.rows.count <= 64
 
     @cached_property
+    def rows_panelled(self) -> bool:
+        """Whether rows are packed by the tile: in memory, they lie side by side and their terms far apart."""
+        rows, last = self.rows, self.fold_dims[-1:]
+        if len(rows.dims) != 1 or rows.count < self.tile[0] or not last or rows.access.checks:
+            return False
+        return rows.step(rows.dims[0]) == 1 and abs(rows.step(last[0]) or 0) >= NEAR and self.columns.count >= NEAR
+
+    @cached_property
     def rows_direct(self) -> bool:
         """Whether tiles may read the rows where they are."""
         access, dims = self.rows.access, self.rows.dims
+        if self.rows_panelled:
+            return False
         if access.checks or access.dtype is not DType.FLOAT32 or self._even(access) is None:
             return False
         return straight(access.flat, dims, self.form.extents) is not None
@@ -229,7 +241,12 @@ class Product:
         if self.rows_direct:
             access = self.rows.access
             return straight(access.flat, self.rows.dims, self.form.extents) or 0, self._even(access) or 0
-        return self.depth + 16, 1
+        return (1, self.tile[0]) if self.rows_panelled else (self.depth + 16, 1)
+
+    @property
+    def row_pitch(self) -> int:
+        """Floats between the first rows of neighbouring tiles, for each row between them."""
+        return self.depth if self.rows_panelled else self.row_steps[0]
 
     @cached_property
     def result_step(self) -> int:
@@ -260,7 +277,7 @@ class Product:
         staged = self.columns_turned and not self.turned_in_place
         columns = 0 if self.columns_direct else depth * self.column_step
         stage = max(staged * self.width * self.stage_step, self.result_turned * self.width * self.turned_step)
-        rows = 0 if self.rows_direct else self.height * self.row_steps[0]
+        rows = 0 if self.rows_direct else self.height * self.row_pitch
         result = 0 if self.result_direct else self.height * self.result_step
         return round_up(columns, 16), round_up(stage, 16), round_up(rows, 16), round_up(result, 16)
 
@@ -285,7 +302,8 @@ class Product:
     def packing(self) -> tuple[float, float]:
         """About how many cycles it takes to pack one term of all rows, and of all columns."""
         along = self.fold_dims[-1:] if self.columns_turned else self.columns.dims[-1:]
-        rows, columns = self._copying(self.rows, self.fold_dims[-1:]), self._copying(self.columns, along)
+        across = self.rows.dims[-1:] if self.rows_panelled else self.fold_dims[-1:]
+        rows, columns = self._copying(self.rows, across), self._copying(self.columns, along)
         columns += self.columns.count * 8 / self.tile[2] * self.columns_turned
         return rows * (not self.rows_direct), columns * (not self.columns_direct)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .adopt import adopt
 from .encoding import NUMERICS, header_bytes, kernel_bytes, program_bytes
 from .kernel import Axis, Const, Coordinate, Kernel, Operand, Order, Read, Scatter
 from .limits import OPSETS, Limits
@@ -28,6 +29,7 @@ __all__ = [
     "Read",
     "ScalarOp",
     "Scatter",
+    "adopt",
     "header_bytes",
     "kernel_bytes",
     "load",

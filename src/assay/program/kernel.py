@@ -24,12 +24,14 @@ from .types import DType
 
 __all__ = ["Axis", "Const", "Coordinate", "Kernel", "Operand", "Order", "Read", "Scatter"]
 
+# gc=False: there are thousands of these, of numbers and names only, and the collector need not walk through them.
 
-class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, omit_defaults=True):
+
+class _Node(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag=True, omit_defaults=True):
     pass
 
 
-class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Axis(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """A coordinate along one axis: n = offset + strides·i + fold_strides·r + value of the `indirect` operand.
 
     The coordinate is n / divisor where n is a multiple of divisor; elsewhere there is no element.
@@ -44,7 +46,7 @@ class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     indirect: int = -1
 
 
-class Read(_Node, frozen=True, tag="read"):
+class Read(_Node, frozen=True, gc=False, tag="read"):
     """One element of `tensor`, whose row-major elements are seen under the shape `view` (same element count).
 
     `axes` has one entry per axis of `view`. Where a coordinate lies outside [0, view[a]) or does not exist, the
@@ -58,14 +60,14 @@ class Read(_Node, frozen=True, tag="read"):
     outside: int | None = None
 
 
-class Const(_Node, frozen=True, tag="const"):
+class Const(_Node, frozen=True, gc=False, tag="const"):
     """A constant scalar: its bits as an unsigned integer of the dtype's width."""
 
     dtype: DType
     bits: int
 
 
-class Coordinate(_Node, frozen=True, tag="coordinate"):
+class Coordinate(_Node, frozen=True, gc=False, tag="coordinate"):
     """The int64 value of an axis coordinate itself (iota). Its axis has divisor 1."""
 
     axis: Axis
@@ -87,7 +89,7 @@ class Order(StrEnum):
     LANES exists only for operations with one operand (add, mul, min, max, and, or, xor), which combine, too."""
 
 
-class Scatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Scatter(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Where a scattering kernel writes. The output starts as a copy of the tensor `base`, which has its dtype and as many elements.
 
     Then for each i of the domain in row-major order: t = the element at `axes` under the shape `view` of the output;
@@ -100,7 +102,7 @@ class Scatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     axes: tuple[Axis, ...]
 
 
-class Kernel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Kernel(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """One primitive kernel. `output` names a new tensor of `shape` and `dtype`.
 
     prod(domain) == prod(shape) unless it scatters.

@@ -23,7 +23,7 @@ from .tensors import tensor_array
 from .types import DType, Port
 from .wire import scan
 
-__all__ = ["load"]
+__all__ = ["load", "parse"]
 
 
 def load(data: bytes | Path, limits: Limits | None = None, *, named: bool = True) -> Program:
@@ -37,7 +37,7 @@ def load(data: bytes | Path, limits: Limits | None = None, *, named: bool = True
     source = _read(data, limits) if isinstance(data, Path) else bytes(data)
     if len(source) > min(limits.file_bytes, HARD_FILE_BYTES):
         raise ProgramRefused(f"the ONNX file has {len(source)} bytes", limit=limits.file_bytes)
-    model = _parse(source, limits)
+    model = parse(source, limits)
     functions = _functions(model, limits)
     context = Context(limits)
     inputs, scope = _open(model, context, functions, named)
@@ -55,7 +55,8 @@ def _read(path: Path, limits: Limits) -> bytes:
         return file.read(min(limits.file_bytes, HARD_FILE_BYTES) + 1)
 
 
-def _parse(source: bytes, limits: Limits) -> ModelProto:
+def parse(source: bytes, limits: Limits) -> ModelProto:
+    """The message in an ONNX file, bounded before it is read. Raises ProgramRefused for what is not an ONNX model."""
     scan(source, limits)
     model = ModelProto()
     try:

@@ -32,12 +32,12 @@ class DType(StrEnum):
     @property
     def numpy(self) -> np.dtype[Any]:
         """The numpy dtype, little-endian."""
-        return np.dtype(ml_dtypes.bfloat16) if self is DType.BFLOAT16 else np.dtype(self.value)
+        return _NUMPY[self]
 
     @property
     def itemsize(self) -> int:
         """Bytes per element in memory; a bool takes one."""
-        return self.numpy.itemsize
+        return _NUMPY[self].itemsize
 
     @property
     def is_float(self) -> bool:
@@ -63,6 +63,11 @@ class DType(StrEnum):
     def of(cls, array: np.ndarray[Any, Any]) -> DType:
         """The element type of a numpy array. Raises ValueError if exact-1 does not have it."""
         return cls(array.dtype.name)
+
+
+_NUMPY: dict[DType, np.dtype[Any]] = {
+    dtype: np.dtype(ml_dtypes.bfloat16 if dtype is DType.BFLOAT16 else dtype.value) for dtype in DType
+}
 
 
 class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Loop:
 
     def identity(self) -> list[Axis]:
         """One coordinate per axis of the domain."""
-        return [self.axis(a) for a in range(len(self.domain))]
+        return list(_identity(len(self.domain), len(self.fold)))
 
     def span(self, axis: Axis) -> tuple[int, int]:
         """Smallest and largest numerator that the axis takes (without its indirect part)."""
@@ -120,6 +121,12 @@ class Loop:
         """Append the kernel; the result is its output. `shape` defaults to the domain."""
         shape = self.domain if shape is None else shape
         return self.context.emit(op, tuple(operands), dtype, shape, self.domain, self.fold, order, initial)
+
+
+@cache
+def _identity(domain: int, fold: int) -> tuple[Axis, ...]:
+    """One coordinate per axis of a domain and fold of so many axes; most kernels need no other."""
+    return tuple(Axis(_spread(a, domain), (0,) * fold) for a in range(domain))
 
 
 def _spread(strides: int | Mapping[int, int], count: int) -> Shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +41,7 @@ def compile(
     """
     if threads < 1:
         raise UsageError(f"{threads} threads cannot run anything", threads=threads)
-    target = machine(features)
+    target = replace(machine(features), threads=threads)
     code = cached(program, target, user_cache() if cache == "user" else cache)
     return Executable(program, threads, code, target)
 

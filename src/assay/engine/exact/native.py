@@ -29,12 +29,14 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Machine:
-    """A compilation target: LLVM's cpu and feature strings, and the number of 32-bit lanes of a register."""
+    """A compilation target: LLVM's cpu and feature strings, the number of 32-bit lanes of a register, and for how many
+    threads work should be cut up."""
 
     cpu: str
     features: str
     vector: int
     x86: bool
+    threads: int = 1
 
     @property
     def registers(self) -> int:

@@ -54,7 +54,13 @@ def copy(frame: Frame, access: Access, target: ir.Value, walks: list[Walk], vect
 
 
 def panels(
-    frame: Frame, access: Access, target: ir.Value, terms: list[Walk], dim: int, counts: list[int], steps: tuple[int, int]
+    frame: Frame,
+    access: Access,
+    target: ir.Value,
+    terms: list[Walk],
+    dim: int,
+    counts: list[int],
+    steps: tuple[int, int],
 ) -> None:
     """target[n·steps[1] + sum of index·step + m] = row n·steps[0] + m at these terms, for m < counts[n].
 
@@ -62,9 +68,10 @@ def panels(
     """
     b = frame.code.builder
     if not terms:
+        vector = 1 << steps[0].bit_length() - 1
         for n, count in enumerate(counts):
             line = frame.code.element(target, F32, integer(n * steps[1]))
-            copy(frame.enter(dim, integer(n * steps[0])), access, line, [Walk(dim, count, 1)], steps[0])
+            copy(frame.enter(dim, integer(n * steps[0])), access, line, [Walk(dim, count, 1)], vector)
         return
     first, *rest = terms
 

@@ -31,8 +31,8 @@ SMALLEST = 4096
 """Products with fewer terms than this go through the generic nest."""
 NEAR = 64
 """Terms that are less floats apart than this need not be brought together for the tiles."""
-UNITS, WORTH = 6, 1 << 17
-"""A block is halved while there are fewer units than this, and more than so many terms in each."""
+UNITS, WORTH = 2, 1 << 17
+"""A block is halved while there are fewer units than this per thread, and more than so many terms in each."""
 
 
 class Side(NamedTuple):
@@ -128,8 +128,9 @@ class Product:
         row_block = round_up(min(max(1, ROWS // rows.line), rows.first), row_step)
         column_block = round_up(min(max(1, COLUMNS // columns.line), columns.first), column_step)
         outer, depth = prod(self.form.extents[d] for d in self.outer_dims), prod(self.form.fold)
+        units = UNITS * self.target.threads if self.target.threads > 1 else 1
         while (
-            outer * -(-rows.first // row_block) * -(-columns.first // column_block) < UNITS
+            outer * -(-rows.first // row_block) * -(-columns.first // column_block) < units
             and min(rows.first, row_block) * rows.line * min(columns.first, column_block) * columns.line * depth > WORTH
         ):
             # splitting one side means packing the other side once more

@@ -29,12 +29,16 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Machine:
-    """A compilation target: LLVM's cpu and feature strings, and the number of 32-bit lanes of a register."""
+    """A compilation target: LLVM's cpu and feature strings, and the number of 32-bit lanes of a register.
+
+    It is x86-64 or 64-bit Arm; `triple` names one that is not the host (see foreign.py).
+    """
 
     cpu: str
     features: str
     vector: int
     x86: bool
+    triple: str = ""
 
     @property
     def registers(self) -> int:
@@ -79,6 +83,11 @@ def compiler_version() -> tuple[str, ...]:
 
 def _create(target: Machine) -> llvm.TargetMachine:
     _host_features()
+    if target.triple:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        foreign = llvm.Target.from_triple(target.triple)
+        return foreign.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="static")
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, jit=True
     )

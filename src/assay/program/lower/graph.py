@@ -11,7 +11,8 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
 from ..tensors import check_shape, tensor_array
-from . import control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape
+from . import control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape, tree
+from .classic import DOMAIN, lower_classic
 from .context import Context
 from .evaluate import evaluate, note
 from .node import LOWERINGS, Body, Node
@@ -21,7 +22,7 @@ from .value import Value
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
-_MODULES = (control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape)
+_MODULES = (control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape, tree)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
@@ -189,6 +190,8 @@ def _undefined(proto: NodeProto, name: str, nodes: Sequence[NodeProto], position
 def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
     """The node's results; any failure names the node."""
     try:
+        if proto.domain == DOMAIN and (proto.domain, proto.op_type, proto.overload) not in scope.functions:
+            return lower_classic(scope.context, node)
         if proto.domain not in _STANDARD:
             return _call(scope, node, _function(scope, proto, node), node.attributes)
         if not node.version:

@@ -11,8 +11,26 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
 from ..tensors import check_shape, tensor_array
-from . import control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape, tree
-from .classic import DOMAIN, lower_classic
+from . import (
+    control,
+    einsum,
+    elementwise,
+    generate,
+    index,
+    inverse,
+    lp,
+    normalise,
+    order,
+    pool,
+    power,
+    product,
+    quantise,
+    reduce,
+    sequence,
+    shape,
+    tree,
+    unpool,
+)
 from .context import Context
 from .evaluate import evaluate, note
 from .node import LOWERINGS, Body, Node
@@ -22,7 +40,26 @@ from .value import Value
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
-_MODULES = (control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape, tree)
+_MODULES = (
+    control,
+    einsum,
+    elementwise,
+    generate,
+    index,
+    inverse,
+    lp,
+    normalise,
+    order,
+    pool,
+    power,
+    product,
+    quantise,
+    reduce,
+    sequence,
+    shape,
+    tree,
+    unpool,
+)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
@@ -102,16 +139,19 @@ class Inner:
         lower_nodes(scope, self._graph.node)
         results = []
         for info in self._graph.output:
-            value = scope.find(info.name)
-            if value is None:
+            found = scope.find(info.name)
+            if found is None:
                 raise ProgramRefused(f"{self._label} does not compute its output {info.name!r}", tensor=info.name)
-            results.append(value)
+            results.append(found)
         return results
 
 
 def _size(graph: GraphProto) -> int:
     return len(graph.node) + sum(
-        _size(inner) for node in graph.node for a in node.attribute for inner in ([a.g] if a.HasField("g") else a.graphs)
+        _size(inner)
+        for node in graph.node
+        for a in node.attribute
+        for inner in ([a.g] if a.HasField("g") else a.graphs)
     )
 
 
@@ -190,8 +230,6 @@ def _undefined(proto: NodeProto, name: str, nodes: Sequence[NodeProto], position
 def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
     """The node's results; any failure names the node."""
     try:
-        if proto.domain == DOMAIN and (proto.domain, proto.op_type, proto.overload) not in scope.functions:
-            return lower_classic(scope.context, node)
         if proto.domain not in _STANDARD:
             return _call(scope, node, _function(scope, proto, node), node.attributes)
         if not node.version:

@@ -62,10 +62,14 @@ def _host_features() -> frozenset[str]:
 def machine(level: str | None = None) -> Machine:
     """The host, or the host restricted to `level` (default: the variable ASSAY_CPU_FEATURES, else `native`).
 
-    Raises ConfigError for a level that is unknown or that the host does not have.
+    Raises ConfigError for a level that is unknown or that the host does not have, and on other processors than x86-64
+    and 64-bit Arm.
     """
     level = level or os.environ.get("ASSAY_CPU_FEATURES") or "native"
-    present, x86 = _host_features(), platform.machine().lower() in ("x86_64", "amd64")
+    present, host = _host_features(), platform.machine().lower()
+    x86 = host in ("x86_64", "amd64")
+    if not x86 and host not in ("aarch64", "arm64"):  # runner.py knows the control words of these two
+        raise ConfigError(f"the exact engine does not know the processor {host!r}", known=["x86_64", "aarch64"])
     if level == "native":
         have = [name for name in LEVELS if x86 and _NEEDS[name] <= present]
         vector = _CPUS[have[-1]][1] if have else 4

@@ -27,7 +27,8 @@ TURN = 0.03
 REST = 0.01
 """Seconds before each turn, in which the threads of the one before stop to spin."""
 CLEARLY = 1.25
-"""Torch eager this much faster on all cores than on one: torch.compile is compiled for all cores alone."""
+"""Torch eager this much faster on all cores than on one: torch.compile is compiled for all cores alone.
+Its other settings are eager's best."""
 
 
 @dataclass
@@ -83,7 +84,8 @@ def candidates(name: str, case: Case, cores: int, eager: list[Contender]) -> Ite
         if best.threads > 1 and min(fastest(alone).seconds) > CLEARLY * min(best.seconds):
             counts = [cores]
         for threads in counts:
-            yield _torch(case.workload, threads, best.settings.get("fused_optimizer", False), False, torch.compile)
+            fused, channels_last = (best.settings.get(key, False) for key in ("fused_optimizer", "channels_last"))
+            yield _torch(case.workload, threads, fused, channels_last, torch.compile)
 
 
 def fastest(contenders: list[Contender]) -> Contender:
@@ -137,6 +139,6 @@ def _torch(
     settings: Settings = {"threads": threads}
     if workload.training:
         settings["fused_optimizer"] = fused
-    if workload.images and wrap is None:
+    if workload.images:
         settings["channels_last"] = channels_last
     return Contender(settings, step, first, time.perf_counter() - start if wrap else 0.0)

@@ -146,7 +146,8 @@ def main() -> None:
     report: Report = {"workloads": {}, "refused": {}, "machine": machine(options.threads, options.repeat)}
     for name in (name for name in WORKLOADS if name in options.only):
         try:
-            report["workloads"][name] = measure(name, options)
+            found = report["workloads"][name] = measure(name, options)
+            say(f"{name}: " + ", ".join(f"{n} {found[f'{n}_ms']} ms" for n in ("ours", *OTHERS)))
         except Disagreement as error:
             say(f"{name}: not timed: {error}")
             report["refused"][name] = str(error)

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from assay.capture import SGD, AdamW
-from assay.capture.inference import inference_onnx
-from assay.capture.loss import named, positional
-from assay.capture.training import initial_state, training_step_onnx
+from assay.capture import SGD, AdamW, inference_onnx, initial_state, training_step_onnx
 
 __all__ = ["Inference", "Training", "Workload"]
 
@@ -23,14 +21,16 @@ Runner = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Training:
-    """A whole training step: forward, loss, backward, update. The module comes from `make` under a fixed seed."""
+    """A whole training step on the columns x and y: forward, cross-entropy over the last axis, backward, update.
+
+    The module comes from `make` under a fixed seed; `images` says that x has channels.
+    """
 
     name: str
     make: Callable[[], nn.Module]
     optimizer: SGD | AdamW
     batch: Mapping[str, Tensor]
     images: bool = False
-    loss: Any = "cross_entropy"
     training = True
 
     def module(self) -> nn.Module:
@@ -40,7 +40,7 @@ class Training:
 
     def onnx(self) -> bytes:
         """The captured step."""
-        return training_step_onnx(self.module(), self.loss, self.optimizer, self.batch)
+        return training_step_onnx(self.module(), "cross_entropy", self.optimizer, self.batch)
 
     def inputs(self) -> dict[str, Array]:
         """The program's inputs by port name."""
@@ -53,20 +53,19 @@ class Training:
         self, *, fused: bool = False, channels_last: bool = False, wrap: Callable[[Any], Any] | None = None
     ) -> Runner:
         """A training step as a torch user writes it; `wrap` is applied to the module (torch.compile). Returns the loss."""
-        module, batch, loss = self.module(), dict(self.batch), named(self.loss)
+        module, x, y = self.module(), self.batch["x"], self.batch["y"].flatten()
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
-            batch["x"] = batch["x"].contiguous(memory_format=torch.channels_last)
+            x = x.contiguous(memory_format=torch.channels_last)
         optimizer = self._torch_optimizer(module, fused)
         forward = wrap(module) if wrap else module
-        args, keywords = positional(batch)
 
         def step() -> Tensor:
             optimizer.zero_grad(set_to_none=True)
-            value = loss(forward(*args, **keywords), batch)
-            value.backward()
+            loss = F.cross_entropy(forward(x).flatten(0, -2), y)
+            loss.backward()
             optimizer.step()
-            return value.detach()
+            return loss.detach()
 
         return step
 

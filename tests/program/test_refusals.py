@@ -102,7 +102,8 @@ def test_deeply_nested_subgraphs():
 def test_subgraphs():
     branch = helper.make_graph([NEG], "g", [], [info("result/y", [2, 3])])
     nodes = [node("If", ["batch/x"], then_branch=branch, else_branch=branch)]
-    refused(model(nodes), "subgraph", UnsupportedOperator)
+    refused(model(nodes), "a condition of float32")
+    refused(model([node("Neg", ["batch/x"], body=branch)]), "only If, Loop and Scan", UnsupportedOperator)
 
 
 def test_packed_integers():

@@ -52,10 +52,18 @@ class Interpreter:
 def run_kernel(kernel: Kernel, tensors: Mapping[str, Array]) -> Array:
     """The output of one kernel, of its shape and dtype, given the tensors that it reads."""
     with np.errstate(all="ignore"):
-        if not np.float32(1e-40) * np.float32(1.0):
-            raise AssayError("this process flushes subnormal numbers to zero", hint="Find the library that does it.")
+        _check_environment()
         output = _scatter(kernel, tensors) if kernel.scatter else _map(kernel, tensors)
     return output.reshape(kernel.shape)
+
+
+def _check_environment() -> None:
+    """Numpy computes in whatever floating-point environment its thread has. Raises AssayError if it is not exact-1's."""
+    one = np.float32(1.0)
+    if not np.float32(1e-40) * one or not np.float32(6e-8).astype(np.float16):
+        raise AssayError("this process flushes subnormal numbers to zero", hint="Find the library that does it.")
+    if one + np.float32(2.0**-25) != one or one - np.float32(2.0**-26) != one:
+        raise AssayError("this process does not round to nearest", hint="Find the library that changes the rounding.")
 
 
 def _map(kernel: Kernel, tensors: Mapping[str, Array]) -> Array:

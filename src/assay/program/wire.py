@@ -92,7 +92,10 @@ def scan(data: bytes, limits: Limits) -> int:
             tag, position = _varint(data, position - 1, end)
         kind = tag & 7
         if kind == _LENGTH:
-            length, position = _varint(data, position, end)
+            if position < end and data[position] < 0x80:
+                length, position = data[position], position + 1
+            else:
+                length, position = _varint(data, position, end)
             if length > end - position:
                 raise ProgramRefused("malformed ONNX file: a field is longer than what holds it", offset=position)
             holds = table.get(tag >> 3)

@@ -29,13 +29,16 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Machine:
-    """A compilation target: LLVM's cpu and feature strings, the number of 32-bit lanes of a register, and for how many
-    threads work should be cut up."""
+    """A compilation target: LLVM's cpu and feature strings, and the number of 32-bit lanes of a register.
+
+    It is x86-64 or 64-bit Arm; `triple` names one that is not the host (see foreign.py). Work is cut up for `threads`.
+    """
 
     cpu: str
     features: str
     vector: int
     x86: bool
+    triple: str = ""
     threads: int = 1
 
     @property
@@ -60,10 +63,14 @@ def _host_features() -> frozenset[str]:
 def machine(level: str | None = None) -> Machine:
     """The host, or the host restricted to `level` (default: the variable ASSAY_CPU_FEATURES, else `native`).
 
-    Raises ConfigError for a level that is unknown or that the host does not have.
+    Raises ConfigError for a level that is unknown or that the host does not have, and on other processors than x86-64
+    and 64-bit Arm.
     """
     level = level or os.environ.get("ASSAY_CPU_FEATURES") or "native"
-    present, x86 = _host_features(), platform.machine().lower() in ("x86_64", "amd64")
+    present, host = _host_features(), platform.machine().lower()
+    x86 = host in ("x86_64", "amd64")
+    if not x86 and host not in ("aarch64", "arm64"):  # runner.py knows the control words of these two
+        raise ConfigError(f"the exact engine does not know the processor {host!r}", known=["x86_64", "aarch64"])
     if level == "native":
         have = [name for name in LEVELS if x86 and _NEEDS[name] <= present]
         vector = _CPUS[have[-1]][1] if have else 4
@@ -81,6 +88,11 @@ def compiler_version() -> tuple[str, ...]:
 
 def _create(target: Machine) -> llvm.TargetMachine:
     _host_features()
+    if target.triple:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        foreign = llvm.Target.from_triple(target.triple)
+        return foreign.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="static")
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, jit=True
     )

@@ -167,9 +167,18 @@ class _Round:
 
 
 def _environment(b: ir.IRBuilder, target: Machine) -> Callable[[], None]:
-    """Set the floating-point environment of exact-1; the returned function puts the caller's back."""
+    """Set the floating-point environment of exact-1; the returned function puts the caller's back.
+
+    On x86-64 it is MXCSR: rounding to nearest, subnormals kept, every exception masked. On Arm it is FPCR, whose bits
+    all mean a deviation: flushing (FZ, FZ16, FIZ), other NaN (DN, AH, NEP), other formats (AHP, EBF), another rounding,
+    traps.
+    """
     if not target.x86:
-        return lambda: None
+        save = ir.Function(b.module, ir.FunctionType(I64, []), "llvm.aarch64.get.fpcr")
+        load = ir.Function(b.module, ir.FunctionType(VOID, [I64]), "llvm.aarch64.set.fpcr")
+        word = b.call(save, [])
+        b.call(load, [integer(0)])
+        return lambda: b.call(load, [word])
     slot = b.alloca(I32)
     kind = ir.FunctionType(VOID, [PTR])
     save = ir.Function(b.module, kind, "llvm.x86.sse.stmxcsr")

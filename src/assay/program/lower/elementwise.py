@@ -8,7 +8,7 @@ import numpy as np
 
 from ..tensors import dtype_of
 from ..types import DType
-from .context import Context, broadcast
+from .context import Context
 from .known import known_array
 from .node import Node, lowers
 from .value import Value
@@ -89,15 +89,6 @@ def variadic(ctx: Context, node: Node) -> Value:
     return ctx.map("div", result, ctx.real(len(values), result), dtype=dtype) if node.op == "Mean" else result
 
 
-@lowers("Mod")
-def mod(ctx: Context, node: Node) -> Value:
-    """Integers: the sign of the divisor, or with fmod=1 that of the dividend."""
-    dtype = same_type(node, node[0], node[1])
-    if dtype.is_float:
-        node.unsupported("the remainder of floats is not covered")
-    return ctx.map("rem" if node.integer("fmod", 0) else "mod", node[0], node[1], dtype=dtype)
-
-
 @lowers("BitShift")
 def shift(ctx: Context, node: Node) -> Value:
     """Logical shifts of unsigned integers."""
@@ -106,29 +97,6 @@ def shift(ctx: Context, node: Node) -> Value:
     if direction not in ("LEFT", "RIGHT"):
         node.refuse(f"direction {direction!r}")
     return ctx.map("shl" if direction == "LEFT" else "shr", node[0], node[1], dtype=dtype)
-
-
-@lowers("Pow")
-def power(ctx: Context, node: Node) -> Value:
-    """pow; but the constant exponents 2 and 3 are products x·x and (x·x)·x, and 0.5 is sqrt."""
-    x, y = node[0], node[1]
-    known = _one_constant(ctx, y)
-    if known is not None and known in (2, 3) and x.dtype is not DType.BOOL:
-        x = x.expand(broadcast(x.shape, y.shape))
-        square = ctx.map("mul", x, x, dtype=x.dtype)
-        return square if known == 2 else ctx.map("mul", square, x, dtype=x.dtype)
-    if not x.dtype.is_float:
-        node.unsupported("an integer to a power other than the constants 2 and 3")
-    if known == 0.5:
-        return ctx.map("sqrt", x.expand(broadcast(x.shape, y.shape)), dtype=x.dtype)
-    return ctx.map("pow", x, y if y.dtype.is_float else cast(ctx, y, DType.FLOAT32), dtype=x.dtype)
-
-
-def _one_constant(ctx: Context, value: Value) -> float | None:
-    """The number, where a value is one constant repeated."""
-    if ctx.literal(value) is None:
-        return None
-    return float(ctx.constants[value.tensor].reshape(()))
 
 
 @lowers("Reciprocal")
@@ -298,6 +266,8 @@ def cast_node(ctx: Context, node: Node) -> Value:
 def bitcast(ctx: Context, node: Node) -> Value:
     """The same bits read as another type of the same width."""
     dtype = dtype_of(node.integer("to"), f"the result of {node.label}")
+    if (node[0].dtype, dtype) in ((DType.BOOL, DType.UINT8), (DType.BOOL, DType.INT8)):
+        return cast(ctx, node[0], dtype)
     if dtype.bits != node[0].dtype.bits or DType.BOOL in (dtype, node[0].dtype):
         node.refuse(f"{node[0].dtype} cannot be read as {dtype}")
     return ctx.map("bitcast", node[0], dtype=dtype)

@@ -176,7 +176,7 @@ def _wide(node: Node, arrays: list[Array], dtype: DType) -> Array | None:
 def _cast(x: Array, dtype: DType) -> Array:
     """As exact-1 casts: floats to integers toward zero, saturating, NaN as 0."""
     if dtype is DType.BOOL:
-        return x != 0
+        return np.asarray(x != 0)
     if dtype.is_float or x.dtype.kind != "f":
         return x.astype(np.float32 if dtype.is_float else dtype.numpy)
     info = np.iinfo(dtype.numpy)

@@ -122,11 +122,11 @@ def eye_like(ctx: Context, node: Node) -> Value:
 def one_hot(ctx: Context, node: Node) -> Value:
     """values[1] at the index, values[0] elsewhere; indices in [-depth, depth)."""
     indices, values = node[0], node[2]
-    depth = known_ints(ctx, node, 1)
+    depth = [int(v) for v in known_array(ctx, node, 1).reshape(-1) if abs(v) < 2**62]
     if len(depth) != 1 or depth[0] < 1 or values.shape != (2,):
         node.refuse("depth is one positive number, values are two")
-    if not indices.dtype.is_integer:
-        node.unsupported(f"indices of {indices.dtype}")
+    if indices.dtype is DType.BOOL:
+        node.refuse(f"indices of {indices.dtype}")
     axis = node.axis(node.integer("axis", -1), indices.rank + 1)
     indices = cast(ctx, indices, DType.INT64)
     wrapped = ctx.map("add", indices, ctx.scalar(depth[0], DType.INT64), dtype=DType.INT64)

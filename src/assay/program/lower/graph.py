@@ -11,7 +11,26 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
 from ..tensors import check_shape, tensor_array
-from . import control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape
+from . import (
+    control,
+    einsum,
+    elementwise,
+    generate,
+    index,
+    inverse,
+    lp,
+    normalise,
+    order,
+    pool,
+    power,
+    product,
+    quantise,
+    reduce,
+    sequence,
+    shape,
+    tree,
+    unpool,
+)
 from .context import Context
 from .evaluate import evaluate, note
 from .node import LOWERINGS, Body, Node
@@ -21,7 +40,26 @@ from .value import Value
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
-_MODULES = (control, elementwise, generate, index, normalise, pool, product, quantise, reduce, shape)
+_MODULES = (
+    control,
+    einsum,
+    elementwise,
+    generate,
+    index,
+    inverse,
+    lp,
+    normalise,
+    order,
+    pool,
+    power,
+    product,
+    quantise,
+    reduce,
+    sequence,
+    shape,
+    tree,
+    unpool,
+)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
@@ -101,16 +139,19 @@ class Inner:
         lower_nodes(scope, self._graph.node)
         results = []
         for info in self._graph.output:
-            value = scope.find(info.name)
-            if value is None:
+            found = scope.find(info.name)
+            if found is None:
                 raise ProgramRefused(f"{self._label} does not compute its output {info.name!r}", tensor=info.name)
-            results.append(value)
+            results.append(found)
         return results
 
 
 def _size(graph: GraphProto) -> int:
     return len(graph.node) + sum(
-        _size(inner) for node in graph.node for a in node.attribute for inner in ([a.g] if a.HasField("g") else a.graphs)
+        _size(inner)
+        for node in graph.node
+        for a in node.attribute
+        for inner in ([a.g] if a.HasField("g") else a.graphs)
     )
 
 

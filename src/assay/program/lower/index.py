@@ -131,7 +131,7 @@ def _reduction(node: Node, data: Value, updates: Value) -> str:
     return op
 
 
-@lowers("ScatterElements")
+@lowers("ScatterElements", "Scatter")
 def scatter_elements(ctx: Context, node: Node) -> Value:
     """Updates written, or combined, at the index along one axis, in row-major order of the indices."""
     data, indices, updates = node[0], node[1], node[2]
@@ -169,9 +169,9 @@ def scatter_nd(ctx: Context, node: Node) -> Value:
     return ctx.scatter(op, base, Scatter(base.tensor, data.shape, tuple(axes)), operands, domain)
 
 
-@lowers("CumSum")
-def cumulative_sum(ctx: Context, node: Node) -> Value:
-    """A chain over the whole axis that reads +0 before the beginning: n² additions, exact in order."""
+@lowers("CumSum", "CumProd")
+def cumulative(ctx: Context, node: Node) -> Value:
+    """For each element one chain over the whole axis that reads +0 (CumProd: 1) before the beginning: n² operations."""
     x, axes = node[0], known_ints(ctx, node, 1)
     if len(axes) != 1:
         node.refuse("axis is not a scalar")
@@ -182,6 +182,7 @@ def cumulative_sum(ctx: Context, node: Node) -> Value:
     loop = ctx.loop(x.shape, (extent,))
     places = loop.identity()
     places[axis] = loop.axis({axis: 1}, {0: 1}, offset=1 - extent - late)
-    read = loop.read(x, places, outside=0)
-    result = loop.emit("add", [read], x.dtype, order=Order.CHAIN, initial=initial_of("add", x.dtype))
+    op = "add" if node.op == "CumSum" else "mul"
+    read = loop.read(x, places, outside=bits_of(op == "mul", x.dtype))
+    result = loop.emit(op, [read], x.dtype, order=Order.CHAIN, initial=initial_of(op, x.dtype))
     return result.slice(axis, extent - 1, extent, -1) if node.integer("reverse", 0) else result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ..types import DType
@@ -11,18 +13,33 @@ from .node import Node, lowers
 from .reduce import fold, mean
 from .value import Shape, Value
 
-__all__ = ["standardise"]
+__all__ = ["matrix_form", "standardise"]
 
 
 @lowers("Softmax", "LogSoftmax")
 def softmax(ctx: Context, node: Node) -> Value:
-    """exp(x - max) / sum; the logarithm is (x - max) - log(sum)."""
-    x = node[0]
-    axis = (node.axis(node.integer("axis", -1), x.rank),)
+    """exp(x - max) / sum; the logarithm is (x - max) - log(sum). Before version 13: over all axes from `axis` on."""
+    wide, axis = matrix_form(ctx, node, node[0])
+    return ctx.reshape(_softmax(ctx, wide, axis, node.op == "LogSoftmax"), node[0].shape)
+
+
+def matrix_form(ctx: Context, node: Node, x: Value) -> tuple[Value, int]:
+    """The value and the axis of a softmax or its kin: before version 13 the axes from `axis` on count as one."""
+    if node.version >= 13:
+        return x, node.axis(node.integer("axis", -1), x.rank)
+    axis = node.integer("axis", 1)
+    if not -x.rank <= axis <= x.rank:
+        node.refuse(f"axis {axis} of a tensor with {x.rank} axes")
+    axis += x.rank if axis < 0 else 0
+    return ctx.reshape(x, (prod(x.shape[:axis]), prod(x.shape[axis:]))), 1
+
+
+def _softmax(ctx: Context, x: Value, over: int, logarithm: bool) -> Value:
+    axis = (over,)
     shifted = ctx.map("sub", x, fold(ctx, "max", x, axis, True), dtype=x.dtype)
     powers = ctx.map("exp", shifted)
     total = fold(ctx, "add", powers, axis, True)
-    if node.op == "Softmax":
+    if not logarithm:
         return ctx.map("div", powers, total, dtype=x.dtype)
     return ctx.map("sub", shifted, ctx.map("log", total), dtype=x.dtype)
 

@@ -16,13 +16,13 @@ from .product import Window, window_of
 from .reduce import fold, initial_of, mean
 from .value import Shape, Value
 
-__all__: list[str] = []
+__all__ = ["image_of", "places_of", "pool_window"]
 
 _MAX_COUNTS = 2**20
 """Longest output axis for which AveragePool counts the elements of each window."""
 
 
-def _window(node: Node, spatial: Shape) -> tuple[Window, Shape]:
+def pool_window(node: Node, spatial: Shape) -> tuple[Window, Shape]:
     """The window and the output extent. Windows that would start in the padding at the end are left out."""
     window = window_of(node, spatial, node.integers("kernel_shape"))
     out = []
@@ -38,7 +38,7 @@ def _window(node: Node, spatial: Shape) -> tuple[Window, Shape]:
     return window, tuple(out)
 
 
-def _places(loop: Loop, window: Window, first: int) -> list[Axis]:
+def places_of(loop: Loop, window: Window, first: int) -> list[Axis]:
     """Coordinates of the window's elements; the loop's domain continues with the window where it has no fold."""
     rank = len(window.size)
     axes = []
@@ -51,7 +51,7 @@ def _places(loop: Loop, window: Window, first: int) -> list[Axis]:
     return axes
 
 
-def _image(node: Node) -> tuple[Value, Shape]:
+def image_of(node: Node) -> tuple[Value, Shape]:
     x = node[0]
     if x.rank < 3:
         node.refuse(f"shape {x.shape} has no spatial axes")
@@ -61,12 +61,12 @@ def _image(node: Node) -> tuple[Value, Shape]:
 @lowers("MaxPool")
 def max_pool(ctx: Context, node: Node) -> Value | list[Value]:
     """A max fold; padding never wins. With Indices: the first element equal to the maximum."""
-    x, spatial = _image(node)
-    window, out = _window(node, spatial)
+    x, spatial = image_of(node)
+    window, out = pool_window(node, spatial)
     lowest = initial_of("max", x.dtype)
     outside = bits_of(-math.inf, x.dtype) if x.dtype.is_float else lowest
     loop = ctx.loop((*x.shape[:2], *out), window.size)
-    read = loop.read(x, [loop.axis(0), loop.axis(1), *_places(loop, window, 0)], outside)
+    read = loop.read(x, [loop.axis(0), loop.axis(1), *places_of(loop, window, 0)], outside)
     result = loop.emit("max", [read], x.dtype, order=Order.CHAIN, initial=lowest)
     return [result, _indices(ctx, node, x, window, result)] if node.wants(1) else result
 
@@ -77,7 +77,7 @@ def _indices(ctx: Context, node: Node, x: Value, window: Window, top: Value) -> 
         node.unsupported(f"Indices of {x.dtype}")
     rank = len(window.size)
     loop = ctx.loop((*top.shape, *window.size))
-    places = [loop.axis(0), loop.axis(1), *_places(loop, window, 0)]
+    places = [loop.axis(0), loop.axis(1), *places_of(loop, window, 0)]
     element = loop.read(x, places, bits_of(math.nan, x.dtype))
     equal = loop.emit("eq", [element, loop.read(top, [loop.axis(a) for a in range(2 + rank)])], DType.BOOL)
     order = [0, 1, *range(2, 2 + rank)]
@@ -102,10 +102,10 @@ def _indices(ctx: Context, node: Node, x: Value, window: Window, top: Value) -> 
 @lowers("AveragePool")
 def average_pool(ctx: Context, node: Node) -> Value:
     """An add fold over the window, padding reads +0; then div by the number of elements that count."""
-    x, spatial = _image(node)
-    window, out = _window(node, spatial)
+    x, spatial = image_of(node)
+    window, out = pool_window(node, spatial)
     loop = ctx.loop((*x.shape[:2], *out), window.size)
-    read = loop.read(x, [loop.axis(0), loop.axis(1), *_places(loop, window, 0)], outside=0)
+    read = loop.read(x, [loop.axis(0), loop.axis(1), *places_of(loop, window, 0)], outside=0)
     total = loop.emit("add", [read], x.dtype, order=Order.CHAIN, initial=initial_of("add", x.dtype))
     if node.integer("count_include_pad", 0):
         limits = [(-b, d + e) for d, b, e in zip(spatial, window.begin, window.end, strict=True)]
@@ -135,6 +135,6 @@ def _counts(ctx: Context, node: Node, window: Window, out: Shape, limits: list[t
 @lowers("GlobalAveragePool", "GlobalMaxPool")
 def global_pool(ctx: Context, node: Node) -> Value:
     """ReduceMean or ReduceMax over the spatial axes."""
-    x, spatial = _image(node)
+    x, spatial = image_of(node)
     axes = tuple(range(2, 2 + len(spatial)))
     return mean(ctx, x, axes, True) if node.op == "GlobalAveragePool" else fold(ctx, "max", x, axes, True)

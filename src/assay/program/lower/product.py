@@ -115,11 +115,11 @@ def window_of(node: Node, spatial: Shape, size: Shape) -> Window:
     return Window(size, strides, dilations, tuple(begin), tuple(end))
 
 
-def _grouped(node: Node, x: Value, w: Value) -> int:
+def _grouped(node: Node, x: Value, w: Value, group: int | None = None) -> int:
     same_type(node, x, w)
     if x.rank < 3 or w.rank != x.rank:
         node.refuse(f"shapes {x.shape} and {w.shape} do not match")
-    group = node.integer("group", 1)
+    group = node.integer("group", 1) if group is None else group
     if group < 1 or x.shape[1] % group:
         node.refuse(f"{x.shape[1]} channels in {group} groups")
     return group
@@ -143,9 +143,9 @@ def conv(ctx: Context, node: Node) -> Value:
     return _with_bias(ctx, node, convolve(ctx, node, node[0], node[1]))
 
 
-def convolve(ctx: Context, node: Node, x: Value, w: Value) -> Value:
-    """The convolution of two values of the node under its attributes, without a bias."""
-    group = _grouped(node, x, w)
+def convolve(ctx: Context, node: Node, x: Value, w: Value, group: int | None = None) -> Value:
+    """The convolution of two values of the node under its attributes (and in `group` groups), without a bias."""
+    group = _grouped(node, x, w, group)
     images, channels, *spatial = x.shape
     filters, inner, *size = w.shape
     if inner != channels // group or filters % group:

@@ -14,7 +14,7 @@ from .known import known_array
 from .node import Node, lowers
 from .value import Shape, Value
 
-__all__ = ["fold", "initial_of", "mean"]
+__all__ = ["fold", "initial_of", "mean", "position"]
 
 
 def initial_of(op: str, dtype: DType) -> int:
@@ -131,8 +131,13 @@ def argument(ctx: Context, node: Node) -> Value:
     """
     x = node[0]
     axis = node.axis(node.integer("axis", 0), x.rank)
-    last = bool(node.integer("select_last_index", 0))
-    extremum = fold(ctx, "max" if node.op == "ArgMax" else "min", x, (axis,), True)
+    last, keep = bool(node.integer("select_last_index", 0)), bool(node.integer("keepdims", 1))
+    return position(ctx, x, axis, "max" if node.op == "ArgMax" else "min", last, keep)
+
+
+def position(ctx: Context, x: Value, axis: int, op: str, last: bool, keep: bool) -> Value:
+    """The first (or last) index along `axis` of the extreme value that a fold with `op` finds, as int64."""
+    extremum = fold(ctx, op, x, (axis,), True)
     equal = ctx.map("eq", x, extremum.expand(x.shape))
     info = np.iinfo(np.int64)
     loop = ctx.loop(x.shape)
@@ -142,4 +147,4 @@ def argument(ctx: Context, node: Node) -> Value:
         loop.read(ctx.full(info.min if last else info.max, DType.INT64, x.shape), loop.identity()),
     ]
     candidates = loop.emit("select", choose, DType.INT64)
-    return fold(ctx, "max" if last else "min", candidates, (axis,), bool(node.integer("keepdims", 1)))
+    return fold(ctx, "max" if last else "min", candidates, (axis,), keep)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import onnx
-from onnx import NodeProto, helper
+from onnx import helper
 
 from assay.errors import RefusedError
 
 from ..kernel import Const, Kernel, Operand, Read
 from ..limits import Limits
 from ..lower import BODIES, LOWERINGS, Context, Scope, lower_nodes
+from ..lower.schema import schema_of
 from ..scalar import OPS
 from ..types import DType, Port
 from .operators import versions_of
 from .table import table
 
-__all__ = ["composition_of", "composition_table"]
+__all__ = ["composition_table", "compositions_of"]
 
 _SHAPE = (4, 3)
 _NAMES = "xyz"
@@ -25,45 +27,54 @@ _PREFIXES = {DType.FLOAT32: "f", DType.INT32: "i"}
 
 
 def composition_table() -> str:
-    """Every operator that is element-wise on inputs of one type, with its attributes at their defaults."""
+    """Every operator that is element-wise on inputs of one type, with its attributes at their defaults.
+
+    A float operator has a second row where float16 is another expression.
+    """
     rows = []
     for op in sorted({*LOWERINGS, *BODIES}):
-        found = composition_of(op)
-        if found is not None:
-            rows.append((f"{op}({', '.join(found[1])})", ", ".join(dict.fromkeys(d.value for d in found[0])), found[2]))
+        for types, text in compositions_of(op):
+            names = ", ".join(_NAMES[: len(types)])
+            rows.append((f"{op}({names})", ", ".join(dict.fromkeys(t.value for t in types)), text))
     return table(("operator", "type", "is"), rows)
 
 
-def composition_of(op: str) -> tuple[tuple[DType, ...], tuple[str, ...], str] | None:
-    """(types of the inputs, their names, the operator as an expression); None where it is not element-wise."""
+def compositions_of(op: str) -> list[tuple[tuple[DType, ...], str]]:
+    """(types of the inputs, the operator as an expression of x, y, z); empty where it is not element-wise."""
     versions = versions_of(op)
     if not versions:
-        return None
-    schema = onnx.defs.get_schema(op, versions[-1], "")
+        return []
+    schema = schema_of(op, versions[-1])
     variadic = any(i.option == onnx.defs.OpSchema.FormalParameterOption.Variadic for i in schema.inputs)
     count = max(int(schema.min_input), 2 if variadic else 0)
     if not 1 <= count <= len(_NAMES):
-        return None
-    f32, i32, flag = DType.FLOAT32, DType.INT32, DType.BOOL
+        return []
+    f32, f16, i32, flag = DType.FLOAT32, DType.FLOAT16, DType.INT32, DType.BOOL
     for types in ((f32,) * count, (i32,) * count, (flag,) * count, (flag, *(f32,) * (count - 1))):
-        try:
-            text = _expression(helper.make_node(op, list(_NAMES[:count]), ["result"]), versions[-1], types)
-        except RefusedError:
+        text = _expression(op, versions[-1], types)
+        if text is None:
             continue
-        if text is not None:
-            return types, tuple(_NAMES[:count]), text
-    return None
+        halves = tuple(f16 if t is f32 else t for t in types)
+        half = _expression(op, versions[-1], halves) if halves != types else None
+        return [(types, text)] if half in (None, text) else [(types, text), (halves, str(half))]
+    return []
 
 
-def _expression(node: NodeProto, version: int, types: tuple[DType, ...]) -> str | None:
+def _expression(op: str, version: int, types: tuple[DType, ...]) -> str | None:
+    """The operator on inputs of these types; None where it does not take them or is not element-wise."""
     context = Context(Limits())
     scope = Scope(context, {}, {"": version})
     for name, dtype in zip(_NAMES, types, strict=False):
         scope.define(name, context.input(Port(name, dtype, _SHAPE)))
-    lower_nodes(scope, [node])
+    try:
+        lower_nodes(scope, [helper.make_node(op, list(_NAMES[: len(types)]), ["result"])])
+    except RefusedError:
+        return None
     result, kernels = scope.values["result"], {k.output: k for k in context.kernels}
     whole = result.is_whole and result.shape == _SHAPE and result.tensor in kernels
-    return _render(result.tensor, kernels) if whole and all(map(_elementwise, kernels.values())) else None
+    if not whole or not all(map(_elementwise, kernels.values())):
+        return None
+    return _render(result.tensor, kernels, {f"={n}": t for n, t in zip(_NAMES, types, strict=False)})
 
 
 def _elementwise(kernel: Kernel) -> bool:
@@ -82,8 +93,11 @@ def _elementwise(kernel: Kernel) -> bool:
     return True
 
 
-def _render(result: str, kernels: dict[str, Kernel]) -> str:
-    """`t1 = ...; t2 = ...; the result`: a kernel that is read more than once has a name, any other stands in place."""
+def _render(result: str, kernels: dict[str, Kernel], types: dict[str, DType]) -> str:
+    """`t1 = ...; t2 = ...; the result`: a kernel that is read more than once has a name, any other stands in place.
+
+    `types` are those of the inputs.
+    """
     needed = {result}
     for kernel in reversed(kernels.values()):
         if kernel.output in needed:
@@ -99,12 +113,21 @@ def _render(result: str, kernels: dict[str, Kernel]) -> str:
         return texts.get(x.tensor, x.tensor.removeprefix("="))
 
     for kernel in kernels.values():
+        types[kernel.output] = kernel.dtype
         if kernel.output not in needed:
             continue
-        op = kernel.op if OPS[kernel.op].result != "output" else f"{kernel.op}[{kernel.dtype.value}]"
-        text = f"{op}({', '.join(map(operand, kernel.operands))})"
+        text = f"{_operation(kernel, types)}({', '.join(map(operand, kernel.operands))})"
         if readers[kernel.output] > 1:
             parts.append(f"t{len(parts) + 1} = {text}")
             text = f"t{len(parts)}"
         texts[kernel.output] = text
     return "; ".join(f"`{part}`" for part in [*parts, texts[result]])
+
+
+def _operation(kernel: Kernel, types: Mapping[str, DType]) -> str:
+    """The operation's name; with the result's type where that is not the one of the first operand that tells it."""
+    expected: DType | None = DType.BOOL if OPS[kernel.op].result == "bool" else None
+    if OPS[kernel.op].result == "same":
+        operands = kernel.operands[1:] if kernel.op == "select" else kernel.operands
+        expected = next((types[x.tensor] for x in operands if isinstance(x, Read)), None)
+    return kernel.op if kernel.dtype is expected else f"{kernel.op}[{kernel.dtype.value}]"

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
-import onnx
+from assay.errors import UnsupportedOperator
 
 from ..limits import OPSETS
 from ..lower import BODIES, LOWERINGS
+from ..lower.classic import CLASSIC, DOMAIN
+from ..lower.node import Lowering, Node
+from ..lower.schema import check_signature, schema_of
 from .table import table
 
 __all__ = ["operator_table", "versions_of"]
 
 
 def versions_of(op: str) -> list[int]:
-    """The understood versions of the standard operator set that have the operator, in increasing order."""
-    found = []
-    for version in OPSETS:
-        try:
-            if not onnx.defs.get_schema(op, version, "").deprecated:
-                found.append(version)
-        except onnx.defs.SchemaError:
-            continue
-    return found
+    """The versions of the standard operator set in which the operator is understood, in increasing order."""
+    return [version for version in OPSETS if _understood(op, version)]
+
+
+def _understood(op: str, version: int) -> bool:
+    schema = schema_of(op, version)
+    if schema is None:
+        return False
+    probe = Node(op, "", version, (None,) * schema.min_input, ("",) * schema.min_output, {})
+    try:
+        check_signature(probe)
+    except UnsupportedOperator:
+        return False
+    return True
 
 
 def _span(op: str) -> str:
@@ -37,11 +46,17 @@ def _span(op: str) -> str:
 
 
 def operator_table() -> str:
-    """One row per lowering, in alphabetical order of its first operator."""
-    by_lowering: dict[str, list[str]] = defaultdict(list)
-    for op, lowering in LOWERINGS.items():
-        by_lowering[(lowering.__doc__ or "").strip().splitlines()[0]].append(op)
-    rows = sorted((", ".join(map(_span, sorted(ops))), text) for text, ops in by_lowering.items())
+    """One row per lowering, in alphabetical order of its first operator; then the domain ai.onnx.ml, then bodies."""
+    rows = [(", ".join(map(_span, ops)), text) for ops, text in _grouped(LOWERINGS)]
+    rows += [(f"{DOMAIN}: {', '.join(ops)}", text) for ops, text in _grouped(CLASSIC)]
     bodies = ", ".join(map(_span, sorted(BODIES)))
     rows.append((bodies, "The standard's own function body, inlined; its newest one, where it has several."))
     return table(("operator", "is"), rows)
+
+
+def _grouped(lowerings: Mapping[str, Lowering]) -> list[tuple[list[str], str]]:
+    """(operators, first line of their lowering's docstring), sorted."""
+    by_text: dict[str, list[str]] = defaultdict(list)
+    for op, lowering in lowerings.items():
+        by_text[(lowering.__doc__ or "").strip().splitlines()[0]].append(op)
+    return sorted((sorted(ops), text) for text, ops in by_text.items())

@@ -175,12 +175,7 @@ def cache_key(program: Program, target: Machine) -> str:
         content = hashlib.sha256(array.tobytes()).hexdigest()
         constants.append((name, array.dtype.name, array.shape, content))
     versions = (__version__, compiler_version(), _fingerprint())
-<<<<<<< HEAD
-    machine = (target.cpu, target.features, target.vector, target.x86, target.threads)
-    everything = (versions, machine, program.inputs, program.outputs, constants, program.kernels)
-=======
-    everything = (versions, astuple(target), program.inputs, program.outputs, constants, program.kernels)
->>>>>>> 219a61a6b196f1ac1e8d17763a25a56389f56fd5
+    machine = (target.cpu, target.features, target.vector, target.x86, target.triple, target.threads)
     return hashlib.sha256(msgspec.msgpack.encode(everything)).hexdigest()
 
 

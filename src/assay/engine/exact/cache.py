@@ -175,7 +175,7 @@ def cache_key(program: Program, target: Machine) -> str:
         content = hashlib.sha256(array.tobytes()).hexdigest()
         constants.append((name, array.dtype.name, array.shape, content))
     versions = (__version__, compiler_version(), _fingerprint())
-    machine = (target.cpu, target.features, target.vector, target.x86, target.triple, target.threads)
+    everything = (versions, astuple(target), program.inputs, program.outputs, constants, program.kernels)
     return hashlib.sha256(msgspec.msgpack.encode(everything)).hexdigest()
 
 

@@ -50,14 +50,13 @@ class Row:
 def step_times(engine: Executable, planned: Plan, inputs: dict[str, Array], repeat: int) -> list[float]:
     """Least seconds of each step, all run in order on this thread as a run does."""
     kind = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 2), *([ctypes.c_int64] * 2), ctypes.c_void_p)
-    entries = [kind(engine._library.address(f"k{n}")) for n in range(len(planned.forms))]
     arrays = [np.ascontiguousarray(inputs[port.name], port.dtype.numpy) for port in engine.program.inputs]
     made = [np.empty(shape, dtype) for _, shape, dtype in engine._fresh]
     engine._tensors[engine._varying] = [array.ctypes.data for array in (*arrays, *made)]
     tensors, scratch = engine._tensors.ctypes.data, engine._scratch[0].ctypes.data
     calls = [
-        (entries[step.form], tensors, int(row[1]), 0, int(row[2]), scratch)
-        for step, row in zip(planned.steps, engine._steps, strict=False)
+        (kind(int(row[0])), tensors, int(row[1]), 0, int(row[2]), scratch)
+        for _, row in zip(planned.steps, engine._steps, strict=False)
     ]
     times: list[list[float]] = [[] for _ in calls]
     for n in range(repeat + 1):

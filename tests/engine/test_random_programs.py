@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assay.engine.exact.cache import Cache
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from random_programs import check, draw, levels, run
@@ -27,7 +29,7 @@ def every(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@every(70)
+@every(60)
 @given(SEEDS)
 def test_one_instruction_set_per_program(seed: int) -> None:
     """Each program at one level and number of threads that are drawn with it."""
@@ -35,7 +37,7 @@ def test_one_instruction_set_per_program(seed: int) -> None:
     run(seed, 10, SEEN, [(random.choice(levels()), random.randint(1, 8))])
 
 
-@every(15)
+@every(12)
 @given(SEEDS)
 def test_every_instruction_set_on_the_same_program(seed: int) -> None:
     run(seed, 8, SEEN, [(level, 1 + (seed + n) % 8) for n, level in enumerate(levels())])
@@ -43,12 +45,12 @@ def test_every_instruction_set_on_the_same_program(seed: int) -> None:
 
 @every(4)
 @given(SEEDS)
-def test_every_number_of_threads_on_the_same_program(seed: int) -> None:
-    random = Random(seed)
-    check(draw(random, nodes=6), [(levels()[-1], threads) for threads in range(1, 9)])
+def test_every_number_of_threads_on_the_same_program(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    settings = [(levels()[-1], threads) for threads in range(1, 9)]
+    check(draw(Random(seed), nodes=8), settings, cache=Cache(tmp_path_factory.mktemp("cache")))
 
 
-@every(30)
+@every(25)
 @given(SEEDS)
 def test_ordinary_numbers_agree_with_onnx_runtime(seed: int) -> None:
     """Most nodes of these can be compared; whatever cannot is counted under its reason."""

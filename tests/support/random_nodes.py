@@ -313,6 +313,28 @@ def product(g: Graph) -> Value:
     return g.add("MatMul", [a, matrix(g, a.dtype, batch, a.shape[-1], columns)])[0]
 
 
+@family(1)
+def large_product(g: Graph) -> None:
+    """Beyond every block of an engine that packs its operands."""
+    rows, terms, columns = (g.random.choice(c) for c in ([1, 65, 200], [64, 300, 700], [16, 100, 350]))
+    g.add("MatMul", [matrix(g, DType.FLOAT32, (), rows, terms), matrix(g, DType.FLOAT32, (), terms, columns)])
+
+
+@family(1)
+def large_conv(g: Graph) -> None:
+    """Channels as real networks have them, and the gradients of both operands."""
+    n, c, f, d = (g.random.choice(x) for x in ([1, 3], [8, 32, 33], [16, 32, 40], [7, 8, 14]))
+    k, stride = g.random.choice([1, 3]), g.random.choice([1, 2])
+    x, w = g.input(DType.FLOAT32, (n, c, d, d)), g.input(DType.FLOAT32, (f, c, k, k))
+    pads = [k // 2] * 4
+    (y,) = g.add("Conv", [x, w], strides=[stride] * 2, pads=pads)
+    (a,) = g.add("Relu", [g.add("Add", [y, g.either(y.dtype, (f, 1, 1))])[0]])
+    extra = [(d + 2 * (k // 2) - k) % stride] * 2
+    g.add("ConvTranspose", [a, w], strides=[stride] * 2, pads=pads, output_padding=extra)
+    swapped = [g.add("Transpose", [v], perm=[1, 0, 2, 3])[0] for v in (x, a)]
+    g.add("Conv", swapped, dilations=[stride] * 2, pads=pads)
+
+
 @family(4)
 def gemm(g: Graph) -> None:
     a = g.pick(FLOATS if g.random.random() < 0.3 else F32, 2, 2)

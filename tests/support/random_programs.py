@@ -25,6 +25,7 @@ from onnx import NodeProto, TypeProto, helper, numpy_helper, shape_inference
 
 from assay.engine.clear import Interpreter
 from assay.engine.exact import compile, executable
+from assay.engine.exact.cache import Cache
 from assay.engine.exact.native import LEVELS, machine
 from assay.errors import ConfigError
 from assay.program import Program, load
@@ -243,9 +244,16 @@ def _first(name: str, found: Array, wanted: Array) -> str:
     return f"{name}{list(at)}: {values}, {len(where)} of {found.size} elements"
 
 
-def differences(program: Program, inputs: dict[str, Array], wanted: dict[str, Array], level: str, threads: int) -> str:
+def differences(
+    program: Program,
+    inputs: dict[str, Array],
+    wanted: dict[str, Array],
+    level: str,
+    threads: int,
+    cache: Cache | None = None,
+) -> str:
     """What the LLVM engine computes otherwise than `wanted`, in two runs of one compiled program; "" if nothing."""
-    engine = compile(program, features=level, threads=threads, cache=None)
+    engine = compile(program, features=level, threads=threads, cache=cache)
     given = {port.name: inputs[port.name] for port in program.inputs}
     for _ in range(2):
         for name, found in engine.run(given).items():
@@ -274,10 +282,12 @@ def _told(graph: Graph, nodes: Sequence[NodeProto], what: str) -> str:
     return "\n".join(lines)
 
 
-def check(graph: Graph, settings: Sequence[tuple[str, int]], share: float = 0.2) -> dict[str, Array]:
+def check(
+    graph: Graph, settings: Sequence[tuple[str, int]], share: float = 0.2, cache: Cache | None = None
+) -> dict[str, Array]:
     """Compare the LLVM engine at each (level, threads) with the clear interpreter, bit for bit; raises Failure.
 
-    Returns every value of the graph as the clear interpreter computes it.
+    With a `cache` the program is compiled once per level. Returns every value of the graph as the clear interpreter computes it.
     """
     whole = graph.program()
     wanted = Interpreter(whole).run({port.name: graph.inputs[port.name] for port in whole.inputs})
@@ -286,7 +296,7 @@ def check(graph: Graph, settings: Sequence[tuple[str, int]], share: float = 0.2)
     program = graph.program(outputs)
     for level, threads in settings:
         with sharing(graph.random.choice([1, 64, executable.SHARED_FROM])):
-            what = differences(program, values, wanted, level, threads)
+            what = differences(program, values, wanted, level, threads, cache)
             if what:
                 nodes = _reduced(graph, values, outputs, level, threads)
                 raise Failure(_told(graph, nodes, f"{level}, {threads} threads: {what}"))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import llvmlite.ir as ir
 import msgspec
 
+from assay.program.kernel import Order
 from assay.program.program import Program
 
 from .form import Form
 from .function import Work, declare
 from .native import Machine, assemble
+from .nest import GRAIN
 from .plan import plan
 from .runner import declare_run
 from .wide_fma import bare
@@ -59,17 +62,32 @@ def entry(form: int) -> str:
 def build(program: Program, target: Machine) -> Compiled:
     """Plan, write LLVM assembly, compile it. Raises ProgramRefused for a malformed kernel."""
     made = plan(program)
-    works, objects = _assembled(made.forms, target)
+    functions: dict[Form, int] = {}
+    number = [functions.setdefault(_of_any_length(form), len(functions)) for form in made.forms]
+    works, objects = _assembled(tuple(functions), target)
     names = [p.name for p in program.inputs] + list(program.constants)
     names += [t for step in made.steps for t in step.tensors]
-    number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    tensors = {name: n for n, name in enumerate(dict.fromkeys(names))}
     stages = []
     for step, wait in zip(made.steps, made.waits, strict=True):
-        work = works[step.form]
-        slots = tuple(number[t] for t in step.tensors)
-        stages.append(Stage(step.form, slots, work.units, work.grain, work.points, wait))
+        form, function = made.forms[step.form], number[step.form]
+        work, slots = works[function], tuple(tensors[t] for t in step.tensors)
+        count = form.domain[0] if _is_row(form) else work.units
+        stages.append(Stage(function, slots, count, work.grain, form.points, wait))
     scratch = max((work.scratch for work in works), default=0)
-    return Compiled(objects, len(made.forms), tuple(number), tuple(stages), dict(made.offsets), made.arena, scratch)
+    return Compiled(objects, len(functions), tuple(tensors), tuple(stages), dict(made.offsets), made.arena, scratch)
+
+
+def _is_row(form: Form) -> bool:
+    """Whether it is one long loop over elements: code that is told where to start and to end, and needs no length."""
+    return form.order is Order.NONE and form.target is None and len(form.domain) == 1 and form.domain[0] > GRAIN
+
+
+def _of_any_length(form: Form) -> Form:
+    """The form whose function runs this one. Rows differ in what is left over after whole vectors, and in no more."""
+    if not _is_row(form):
+        return form
+    return replace(form, domain=(GRAIN + (form.domain[0] % GRAIN or GRAIN),))
 
 
 def _assembled(forms: tuple[Form, ...], target: Machine) -> tuple[list[Work], tuple[bytes, ...]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .context import Context
 from .graph import Functions, Scope, lower_nodes, opset_versions
 from .node import LOWERINGS
-from .schema import BODIES
 from .value import Value
 
-__all__ = ["BODIES", "LOWERINGS", "Context", "Functions", "Scope", "Value", "lower_nodes", "opset_versions"]
+__all__ = ["LOWERINGS", "Context", "Functions", "Scope", "Value", "lower_nodes", "opset_versions"]

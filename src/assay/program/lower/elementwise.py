@@ -209,6 +209,18 @@ def gelu(ctx: Context, node: Node) -> Value:
     return ctx.map("mul", half, ctx.map("add", inner, ctx.real(1, x), dtype=x.dtype), dtype=x.dtype)
 
 
+@lowers("Shrink")
+def shrink(ctx: Context, node: Node) -> Value:
+    """x + bias below -lambd, x - bias above lambd, else 0."""
+    x, bias, edge = node[0], node.real("bias", 0.0), node.real("lambd", 0.5)
+    lower = ctx.map("lt", x, ctx.real(-edge, x), dtype=DType.BOOL)
+    added = ctx.map("add", x, ctx.real(bias, x), dtype=x.dtype)
+    taken = ctx.map("sub", x, ctx.real(bias, x), dtype=x.dtype)
+    upper = ctx.map("lt", ctx.real(edge, x), x, dtype=DType.BOOL)
+    inner = ctx.map("select", upper, taken, ctx.real(0, x), dtype=x.dtype)
+    return ctx.map("select", lower, added, inner, dtype=x.dtype)
+
+
 @lowers("Clip")
 def clip(ctx: Context, node: Node) -> Value:
     """min(max(x, low), high); either bound may be absent. NaN stays."""

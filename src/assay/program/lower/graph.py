@@ -12,12 +12,14 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 from ..limits import OPSETS
 from ..tensors import check_shape, tensor_array
 from . import (
+    attention,
     control,
     einsum,
     elementwise,
     generate,
     index,
     inverse,
+    loss,
     lp,
     normalise,
     order,
@@ -25,28 +27,32 @@ from . import (
     power,
     product,
     quantise,
+    recurrent,
     reduce,
     sequence,
     shape,
     tree,
     unpool,
 )
+from .classic import DOMAIN, lower_classic
 from .context import Context
 from .evaluate import evaluate, note
 from .node import LOWERINGS, Body, Node
-from .schema import BODIES, check_signature, function_body, schema_of
+from .schema import check_signature, schema_of
 from .value import Value
 
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
 
 # Importing a module registers its lowerings.
 _MODULES = (
+    attention,
     control,
     einsum,
     elementwise,
     generate,
     index,
     inverse,
+    loss,
     lp,
     normalise,
     order,
@@ -54,6 +60,7 @@ _MODULES = (
     power,
     product,
     quantise,
+    recurrent,
     reduce,
     sequence,
     shape,
@@ -230,29 +237,23 @@ def _undefined(proto: NodeProto, name: str, nodes: Sequence[NodeProto], position
 def _lower(scope: Scope, proto: NodeProto, node: Node) -> Sequence[Value]:
     """The node's results; any failure names the node."""
     try:
+        if proto.domain == DOMAIN and (proto.domain, proto.op_type, proto.overload) not in scope.functions:
+            return lower_classic(scope.context, node)
         if proto.domain not in _STANDARD:
             return _call(scope, node, _function(scope, proto, node), node.attributes)
         if not node.version:
             node.refuse("the model does not import the standard operator set")
-        if node.op not in LOWERINGS and node.op not in BODIES and schema_of(node.op, node.version):
+        if node.op not in LOWERINGS and schema_of(node.op, node.version):
             node.unsupported(f"the operator {node.op} is not covered")
         check_signature(node)
         known = evaluate(scope.context, node)
         if known is not None:
             return [known]
-        lowering = LOWERINGS.get(node.op)
-        if lowering is not None:
-            result = lowering(scope.context, node)
-            if not isinstance(result, Value):
-                return result
-            note(scope.context, node, result)
-            return [result]
-        body = function_body(node)
-        if body is None:
-            node.unsupported(f"this form of {node.op} is not covered")
-        schema = schema_of(node.op, node.version)
-        defaults = {n: a.default_value for n, a in schema.attributes.items() if a.default_value.name}
-        return _call(scope, node, body, {**defaults, **node.attributes})
+        result = LOWERINGS[node.op](scope.context, node)
+        if not isinstance(result, Value):
+            return result
+        note(scope.context, node, result)
+        return [result]
     except RefusedError as error:
         if "node" in error.evidence:
             raise

@@ -6,29 +6,12 @@ from functools import cache
 from typing import Any
 
 import onnx
-from onnx import FunctionProto, NodeProto, TypeProto
 
 from assay.errors import UnsupportedOperator
 
-from ..tensors import DTYPES
 from .node import Node
-from .value import Value
 
-__all__ = ["BODIES", "check_signature", "function_body", "schema_of"]
-
-BODIES = frozenset(
-    {
-        "AffineGrid",
-        "Attention",
-        "CenterCropPad",
-        "NegativeLogLikelihoodLoss",
-        "RotaryEmbedding",
-        "Shrink",
-        "SoftmaxCrossEntropyLoss",
-        "SwiGLU",
-    }
-)
-"""Operators without a lowering of their own that are inlined from the ONNX standard's function body."""
+__all__ = ["OLDEST", "SETTLED", "check_signature", "schema_of"]
 
 SETTLED = 13
 """From this version of the operator set on, every form of an operator that has a lowering is understood."""
@@ -54,8 +37,6 @@ OLDEST = {
     **dict.fromkeys(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), 12),
 }
 """The version that brought the oldest form that means what a lowering does, where that is not the one of SETTLED."""
-
-_CODES = {dtype: code for code, dtype in DTYPES.items()}
 
 
 @cache
@@ -94,35 +75,3 @@ def check_signature(node: Node) -> None:
 def _oldest(op: str) -> int:
     settled = schema_of(op, SETTLED)
     return OLDEST.get(op, settled.since_version if settled else SETTLED)
-
-
-def function_body(node: Node) -> FunctionProto | None:
-    """The standard's own definition of the operator as a function of other operators, for those in BODIES."""
-    if node.op not in BODIES:
-        return None
-    schema = schema_of(node.op, node.version)
-    if schema.has_function:
-        data = schema.get_function_with_opset_version(schema.function_opset_versions[-1])
-        return _function(data)
-    if not schema.has_context_dependent_function:
-        return None
-    proto = NodeProto(op_type=node.op, attribute=list(node.attributes.values()))
-    proto.input.extend("" if v is None else f"i{n}" for n, v in enumerate(node.inputs))
-    proto.output.extend(f"o{n}" if name else "" for n, name in enumerate(node.outputs))
-    version = schema.context_dependent_function_opset_versions[-1]
-    types = [_type(v) for v in node.inputs]
-    data = schema.get_context_dependent_function_with_opset_version(version, proto.SerializeToString(), types)
-    return _function(data) if data else None
-
-
-def _function(data: bytes) -> FunctionProto:
-    proto = FunctionProto()
-    proto.ParseFromString(data)
-    return proto
-
-
-def _type(value: Value | None) -> bytes:
-    if value is None:
-        return b""
-    proto: TypeProto = onnx.helper.make_tensor_type_proto(_CODES[value.dtype], value.shape)
-    return bytes(proto.SerializeToString())

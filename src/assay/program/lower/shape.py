@@ -252,6 +252,27 @@ def _pad_axis(ctx: Context, node: Node, x: Value, axis: int, before: int, after:
     return concat(ctx, [left, x, right], axis)
 
 
+@lowers("CenterCropPad")
+def center_crop_pad(ctx: Context, node: Node) -> Value:
+    """Zeros around, or the middle of, the given axes; the smaller half of an odd difference comes first."""
+    x, wanted = node[0], known_ints(ctx, node, 1)
+    given = node.integers("axes", range(x.rank))
+    axes = [node.axis(a, x.rank) for a in given]
+    if len(wanted) != len(axes) or len(set(axes)) != len(axes) or min(wanted, default=1) < 0:
+        node.refuse(f"shape {wanted[:16]} for axes {given[:16]}")
+    before, after = [0] * x.rank, [0] * x.rank
+    for axis, extent in zip(axes, wanted, strict=True):
+        missing = max(0, extent - x.shape[axis])
+        before[axis], after[axis] = missing // 2, missing - missing // 2
+    if any(before) or any(after):
+        loop = ctx.loop(tuple(b + d + a for b, d, a in zip(before, x.shape, after, strict=True)))
+        places = [loop.axis(n, offset=-b) for n, b in enumerate(before)]
+        x = loop.emit("copy", [loop.read(x, places, 0)], x.dtype)
+    for axis, extent in zip(axes, wanted, strict=True):
+        x = x.slice(axis, (x.shape[axis] - extent) // 2, extent)
+    return x
+
+
 @lowers("Tile")
 def tile(ctx: Context, node: Node) -> Value:
     """Repeat each axis."""

@@ -12,7 +12,7 @@ from assay.errors import RefusedError
 
 from ..kernel import Const, Kernel, Operand, Read
 from ..limits import Limits
-from ..lower import BODIES, LOWERINGS, Context, Scope, lower_nodes
+from ..lower import LOWERINGS, Context, Scope, lower_nodes
 from ..lower.schema import schema_of
 from ..scalar import OPS
 from ..types import DType, Port
@@ -32,7 +32,7 @@ def composition_table() -> str:
     A float operator has a second row where float16 is another expression.
     """
     rows = []
-    for op in sorted({*LOWERINGS, *BODIES}):
+    for op in sorted(LOWERINGS):
         for types, text in compositions_of(op):
             names = ", ".join(_NAMES[: len(types)])
             rows.append((f"{op}({names})", ", ".join(dict.fromkeys(t.value for t in types)), text))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from assay.errors import UnsupportedOperator
 
 from ..limits import OPSETS
-from ..lower import BODIES, LOWERINGS
+from ..lower import LOWERINGS
 from ..lower.classic import CLASSIC, DOMAIN
 from ..lower.node import Lowering, Node
 from ..lower.schema import check_signature, schema_of
@@ -49,8 +49,6 @@ def operator_table() -> str:
     """One row per lowering, in alphabetical order of its first operator; then the domain ai.onnx.ml, then bodies."""
     rows = [(", ".join(map(_span, ops)), text) for ops, text in _grouped(LOWERINGS)]
     rows += [(f"{DOMAIN}: {', '.join(ops)}", text) for ops, text in _grouped(CLASSIC)]
-    bodies = ", ".join(map(_span, sorted(BODIES)))
-    rows.append((bodies, "The standard's own function body, inlined; its newest one, where it has several."))
     return table(("operator", "is"), rows)
 
 

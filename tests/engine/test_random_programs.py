@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.engine.exact.cache import Cache
+from assay.program.types import DType
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from random_programs import check, draw, levels, run
+from random_programs import Graph, check, draw, levels, run
 
 SEEDS = st.integers(0, 2**48)
 SEEN: Counter[str] = Counter()
@@ -48,6 +49,16 @@ def test_every_instruction_set_on_the_same_program(seed: int) -> None:
 def test_every_number_of_threads_on_the_same_program(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     settings = [(levels()[-1], threads) for threads in range(1, 9)]
     check(draw(Random(seed), nodes=8), settings, cache=Cache(tmp_path_factory.mktemp("cache")))
+
+
+def test_a_block_whose_rows_fill_no_square() -> None:
+    """SSE2 once laid out blocks of six rows in squares of four, which ran into the next column."""
+    for columns in (10, 12, 33):
+        graph = Graph(Random(columns), wild=False)
+        x = graph.input(DType.FLOAT32, (3, 100, 65))
+        (turned,) = graph.add("Transpose", [x], perm=[0, 2, 1])
+        graph.add("MatMul", [turned, graph.input(DType.FLOAT32, (100, columns))])
+        check(graph, [(level, 2) for level in levels()])
 
 
 @every(25)

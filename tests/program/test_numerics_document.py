@@ -7,7 +7,9 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import numpy as np
@@ -18,33 +20,35 @@ from assay.capture.graph import Graph
 from assay.engine.clear import Interpreter
 from assay.engine.exact import compile
 from assay.errors import UsageError
-from assay.program import DType, Kernel, Port, Program, load
+from assay.program import DType, Kernel, Port, Program, kernel_bytes, load
 from assay.program.numerics import render, sections
 from assay.program.program import Cost
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8")
 MEASURED = (ROOT / "bench" / "accuracy.json").read_bytes()
+GENERATED = sections(MEASURED)
 
 
 # --- what is generated
 
 
-@pytest.mark.parametrize("name", sorted(sections(MEASURED)))
+@pytest.mark.parametrize("name", sorted(GENERATED))
 def test_a_generated_section_is_what_the_code_generates(name: str) -> None:
-    text = sections(MEASURED)[name]
     begin, end = f"<!-- generated: {name} -->\n", f"<!-- end of {name} -->\n"
-    assert PAGE.split(begin)[1].split(end)[0] == text, "renew the page: scripts/docs"
+    assert PAGE.split(begin)[1].split(end)[0] == GENERATED[name], (
+        "renew it: scripts/docs, or python -m assay.program.numerics --write docs/numerics.md"
+    )
 
 
 def test_the_command_renews_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     stale = re.sub(r"(<!-- generated: .* -->\n)[^<]*(?:<(?!!-- end)[^<]*)*(<!-- end)", r"\1stale\n\2", PAGE)
-    assert stale.count("stale\n") == len(sections(MEASURED))
+    assert stale.count("stale\n") == len(GENERATED)
     page.write_text(stale, encoding="utf-8")
     command = [sys.executable, "-m", "assay.program.numerics", "--write", page]
     subprocess.run([*command, "--accuracy", ROOT / "bench/accuracy.json"], check=True, timeout=100)
-    assert page.read_text(encoding="utf-8") == PAGE
+    assert page.read_text(encoding="utf-8") == render(stale, GENERATED)
 
 
 def test_a_page_without_its_marks_is_refused() -> None:
@@ -272,9 +276,8 @@ def follow(example: Example, lines: list[str]) -> dict[str, Value]:
             values[name] = printed
             continue
         call = CALL.fullmatch(expression)
-        got = value(expression)
-        if call is not None:
-            got = perform(call[1], [value(word) for word in call[2].split(", ")], dtype)
+        words = call[2].split(", ") if call else [expression]
+        got = perform(call[1], [value(w) for w in words], dtype) if call else value(expression)
         assert (got.dtype, got.bits) == (dtype, printed.bits), (line, got)
         values[name] = got
     return values
@@ -308,12 +311,35 @@ def test_an_example_is_what_both_engines_give(example: Example) -> None:
             assert given[name].tobytes() == expected.tobytes(), (type(engine), name, given[name], expected)
 
 
+def second() -> ModuleType:
+    """tests/support/second.py."""
+    spec = spec_from_file_location("second", ROOT / "tests" / "support" / "second.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("example", KERNELS, ids=titled)
+def test_an_example_is_what_the_second_implementation_gives(example: Example) -> None:
+    module, by_hand = second(), results_of(example, follow(example, example.steps))
+
+    def tensor_of(a: np.ndarray) -> object:
+        return module.Tensor(DType.of(a).value, a.shape, a.reshape(-1).view(f"u{a.itemsize}").tolist())
+
+    tensors, engine = {n: tensor_of(a) for n, a in example.inputs.items()}, module.Second(PAGE)
+    for kernel in example.kernels:
+        tensors[kernel.output] = engine.run(msgspec.json.decode(kernel_bytes(kernel)), tensors)
+        assert tensors[kernel.output] == tensor_of(by_hand[kernel.output])
+
+
 @pytest.mark.parametrize("example", [e for e in KERNELS if e.wrong], ids=titled)
 def test_what_an_example_warns_of_gives_other_bits(example: Example) -> None:
     right = follow(example, example.steps)
     for lines in example.wrong:
         name = lines[-1].split(" = ")[0]
-        assert follow(example, lines)[name].bits != right[name].bits
+        assert follow(example, [*example.steps, *lines])[name].bits != right[name].bits
 
 
 def test_every_kind_of_fold_has_an_example_where_order_matters() -> None:

@@ -89,6 +89,8 @@ def _refused(node: NodeProto, x: list[Array]) -> str:
         return "roots, powers and logarithms of negative numbers"
     if x and x[0].dtype.kind in "iu" and op not in EXACT and np.abs(x[0].astype(np.float64)).sum() > 2**24:
         return "integers that ONNX Runtime sums or multiplies as floats"
+    if op == "LRN" and x[0].ndim != 4:
+        return "a rank that ONNX Runtime does not take"
     if op == "MeanVarianceNormalization" and (x[0].std(tuple(attributes["axes"])) < 1e-2).any():
         return "a deviation that is all rounding error"
     return ""

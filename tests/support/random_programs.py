@@ -203,6 +203,7 @@ def _broadcasts(a: Shape, b: Shape, within: bool) -> bool:
 
 def draw(random: Random, wild: bool | None = None, nodes: int = 14) -> Graph:
     """A graph of about `nodes` nodes; `wild` data has NaN, infinities, subnormals and every other bit pattern."""
+    import random_patterns  # noqa: F401 - its families, and those of what it imports, are registered on import
     from random_nodes import FAMILIES, WEIGHTS
 
     graph = Graph(random, random.random() < 0.5 if wild is None else wild)

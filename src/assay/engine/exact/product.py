@@ -263,8 +263,8 @@ class Product:
 
     @cached_property
     def height(self) -> int:
-        """Rows of a block, up to the next full tile."""
-        return round_up(self.blocks[0] * self.rows.line, max(self.tile[0], self.target.vector))
+        """Rows of a block, up to the next full tile, and up to the next full square of a transposition."""
+        return round_up(round_up(self.blocks[0] * self.rows.line, self.tile[0]), self.target.vector)
 
     @property
     def turned_step(self) -> int:

@@ -5,6 +5,8 @@ A failure prints the smallest part of the graph that shows it. `python tests/sup
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from random_programs import Graph, check, draw, levels, run
 
+SUPPORT = Path(__file__).parents[1] / "support"
 SEEDS = st.integers(0, 2**48)
 SEEN: Counter[str] = Counter()
 """What became of the nodes of all programs: compared with ONNX Runtime, or why not."""
@@ -74,6 +77,34 @@ def test_enough_was_compared_with_onnx_runtime() -> None:
     for seed in range(20):
         run(seed, 10, seen, [], wild=False)
     assert seen["compared with ONNX Runtime"] > 0.6 * seen["nodes"], seen
+
+
+def guarded(count: int, *more: str) -> subprocess.CompletedProcess[str]:
+    """Programs whose inputs, constants and outputs lie beside forbidden pages, in a process that would not survive."""
+    command = [sys.executable, str(SUPPORT / "random_programs.py"), "--guard", "--count", str(count), *more]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=1800)
+
+
+def test_nothing_beside_a_tensor_is_touched() -> None:
+    done = guarded(12, "--seconds", "1000")
+    assert done.returncode == 0, (done.returncode, done.stdout[-3000:], done.stderr[-200:])
+
+
+def test_a_guarded_array_cannot_be_overrun() -> None:
+    """So the test above can fail."""
+    for at_end, place in ((True, 40), (False, -4)):
+        code = (
+            "import ctypes, numpy as np; from guarded import guarded;"
+            f"a = guarded(np.zeros(10, np.float32), {at_end}); a += 1; ctypes.c_int.from_address(a.ctypes.data + {place}).value"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=SUPPORT, capture_output=True, check=False, timeout=100)
+        assert done.returncode == -signal.SIGSEGV, done.stderr
+
+
+@pytest.mark.slow
+def test_nothing_beside_a_tensor_is_touched_by_many_programs() -> None:
+    done = guarded(600, "--seed", "1000", "--seconds", "1700")
+    assert done.returncode == 0, (done.returncode, done.stdout[-3000:], done.stderr[-200:])
 
 
 @pytest.mark.slow

@@ -23,9 +23,11 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TypeProto, helper, numpy_helper, shape_inference
 
+from assay.engine import Executable
 from assay.engine.clear import Interpreter
 from assay.engine.exact import compile, executable
 from assay.engine.exact.cache import Cache
+from assay.engine.exact.foreign import Emulated
 from assay.engine.exact.native import LEVELS, machine
 from assay.errors import ConfigError
 from assay.program import Program, load
@@ -253,8 +255,14 @@ def differences(
     threads: int,
     cache: Cache | None = None,
 ) -> str:
-    """What the LLVM engine computes otherwise than `wanted`, in two runs of one compiled program; "" if nothing."""
-    engine = compile(program, features=level, threads=threads, cache=cache)
+    """What the LLVM engine computes otherwise than `wanted`, in two runs of one compiled program; "" if nothing.
+
+    The level `aarch64` runs in an emulator.
+    """
+    if level == "aarch64":
+        engine: Executable = Emulated(program, threads=threads, shared_from=executable.SHARED_FROM)
+    else:
+        engine = compile(program, features=level, threads=threads, cache=cache)
     given = {port.name: inputs[port.name] for port in program.inputs}
     for _ in range(2):
         for name, found in engine.run(given).items():
@@ -332,18 +340,27 @@ def run(
     settings: Sequence[tuple[str, int]] | None = None,
     *,
     only: Sequence[str] | None = None,
+    guard: bool = False,
     wild: bool | None = None,
 ) -> None:
     """Draw the program of one seed and check it at every (level, threads), by default at all levels or those of `only`.
 
+    With `guard`, an engine that touches memory beside a tensor ends the process, and nothing else is compared.
     Raises Failure, or the AssertionError of a comparison with ONNX Runtime.
     """
+    from guarded import guarded, guarding
     from ort_nodes import compare
 
     random = Random(seed)
     graph = draw(random, wild, nodes)
     drawn = [(level, random.randint(1, 8)) for level in (levels() if only is None else only)]
-    values = check(graph, drawn if settings is None else settings, random.choice([0.0, 0.2, 1.0]))
+    share = random.choice([0.0, 0.2, 1.0])
+    if guard:
+        graph.inputs = {name: guarded(array, random.random() < 0.7) for name, array in graph.inputs.items()}
+        with guarding(random):
+            check(graph, drawn, share)
+        return
+    values = check(graph, drawn if settings is None else settings, share)
     report["programs"] += 1
     report["nodes"] += len(graph.nodes)
     for node in graph.nodes:
@@ -354,16 +371,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=10**9, help="programs at most")
     parser.add_argument("--only", type=int, help="check the program of this seed alone")
     parser.add_argument("--nodes", type=int, default=14)
-    parser.add_argument("--levels", nargs="*", help="instruction sets; none to compare with ONNX Runtime alone")
+    parser.add_argument("--levels", nargs="*", help="sse2 avx2 avx512 aarch64; none: ONNX Runtime alone")
+    parser.add_argument("--guard", action="store_true", help="end the process where memory beside a tensor is touched")
     parser.add_argument("--keep-going", action="store_true", help="report every failure until the time is over")
     given = parser.parse_args()
     report: Counter[str] = Counter()
     end, seed, failed = time.monotonic() + given.seconds, given.seed if given.only is None else given.only, 0
-    while time.monotonic() < end and (given.keep_going or not failed):
+    last = seed + given.count
+    while seed < last and time.monotonic() < end and (given.keep_going or not failed):
+        if given.guard:
+            sys.stderr.write(f"--only {seed}\n")  # the last one is the culprit if the process ends
         try:
-            run(seed, given.nodes, report, only=given.levels)
+            run(seed, given.nodes, report, only=given.levels, guard=given.guard)
         except Exception as error:  # whatever goes wrong is a finding, and names its seed
             failed += 1
             sys.stdout.write(f"--only {seed} --nodes {given.nodes}: {type(error).__name__}: {error}\n")

@@ -26,11 +26,11 @@ def if_node(ctx: Context, node: Node) -> Sequence[Value]:
     condition = node[0]
     if condition.dtype is not DType.BOOL or condition.count != 1:
         node.refuse(f"a condition of {condition.dtype} and shape {condition.shape}")
-    known = ctx.known(condition)
+    known, branches = ctx.known(condition), (node.body("else_branch"), node.body("then_branch"))
     if known is not None:
-        return _results(node, node.body("then_branch" if known.reshape(()) else "else_branch").run([]))
+        return _results(node, branches[int(known.reshape(()))].run([]))
     try:
-        pairs = list(zip(*(_results(node, node.body(n).run([])) for n in ("then_branch", "else_branch")), strict=True))
+        pairs = list(zip(*(_results(node, branch.run([])) for branch in reversed(branches)), strict=True))
     except RefusedError as refusal:
         undecided(ctx, node, condition, f"the condition is not known, and one branch is refused: {refusal.message}")
     if any((yes.dtype, yes.shape) != (no.dtype, no.shape) for yes, no in pairs):

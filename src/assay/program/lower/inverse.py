@@ -98,7 +98,7 @@ def _asinh(x: Real) -> Real:
     middle = (a + (z + 1.0).op("sqrt")).op("log")
     far = a.op("log") + math.log(2)
     large = _signed(x, far.where(a.test("gt", _LARGE), middle))
-    return large.where(a.test("gt", 0.5), (p * z).fma(x, x))
+    return large.where(a.test("gt", 0.5), x.where(x.test("eq", 0.0), (p * z).fma(x, x)))
 
 
 def _acosh(x: Real) -> Real:

@@ -121,8 +121,8 @@ def grid_sample(ctx: Context, node: Node) -> Value:
         at = (along + 1.0) * 0.5 * float(length - 1) if corners else ((along + 1.0) * float(length) - 1.0) * 0.5
         border = (0.0, length - 1.0) if corners else (-0.5, length - 0.5)
         at = at.op("round") if mode == "nearest" else at
-        if padding == "border":
-            at = at.clamp(0.0, length - 1.0)
+        if padding == "border":  # far enough out that nothing changes, near enough for int64
+            at = at.clamp(-4.0, length + 3.0)
         elif padding == "reflection":
             at = _reflected(at, *border)
         found = [(at.whole(), at.of(1.0))] if mode == "nearest" else (_linear if mode == "linear" else _cubic)(ctx, at)

@@ -19,15 +19,16 @@ VIEW = 900
 
 
 def rows(*lengths: int) -> Program:
-    """For each length, x + 1 · reversed x, and x as if it had 900 elements, with ones beyond them."""
+    """For each length, x + 1 · reversed x, and w times what has 900 elements, with ones beyond them."""
     inputs, outputs, kernels = [], [], []
     for n in lengths:
         x, whole = f"x{n}", Port(f"x{n}", F32, (n,))
         forth, back = Read(x, (n,), (Axis((1,)),)), Read(x, (n,), (Axis((-1,), offset=n - 1),))
         kernels.append(Kernel("fma", f"y{n}", F32, (n,), (n,), (forth, ONE, back)))
         part = Read("short", (VIEW,), (Axis((1,), offset=-5),), 0x3F800000)
-        kernels.append(Kernel("mul", f"z{n}", F32, (n,), (n,), (part, forth)))
-        inputs.append(whole)
+        other = Read(f"w{n}", (n,), (Axis((1,)),))  # reading x again, it would run in the same loop
+        kernels.append(Kernel("mul", f"z{n}", F32, (n,), (n,), (part, other)))
+        inputs += [whole, Port(f"w{n}", F32, (n,))]
         outputs += [(Port(name, F32, (n,)), name) for name in (f"y{n}", f"z{n}")]
     inputs.append(Port("short", F32, (VIEW,)))
     return Program(b"", tuple(inputs), tuple(outputs), {}, tuple(kernels), Cost(0, 0, 0))

@@ -1,4 +1,4 @@
-"""Bits are law: the roots of three small tasks, on either engine, any number of threads, and every instruction set."""
+"""Bits are law: the roots of small tasks, on either engine, any number of threads, and every instruction set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from assay.store import Store
 
 HERE = Path(__file__).parent
 ROOTS = json.loads((HERE / "roots.json").read_text())
-TASKS = {"digits": digits(), "mlp": HERE / "mlp" / "task.toml", "gpt": HERE / "gpt" / "task.toml"}
+TASKS = {"digits": digits()} | {name: HERE / name / "task.toml" for name in ("mlp", "gpt", "gpt-bfloat16")}
 MISSING = [name for name in (ASSEMBLER, LINKER, EMULATOR) if shutil.which(name) is None]
 emulated = pytest.mark.skipif(
     bool(MISSING), reason=f"{', '.join(MISSING)} not installed: nothing was run on a second architecture"

@@ -14,6 +14,7 @@ from assay.program.program import BATCH, RESULT, STATE, Program
 
 from . import loss as losses
 from .parts import check_constants, columns, mode, split
+from .precision import FLOAT32, precision_of
 from .trace import trace
 from .training import MODEL
 from .translate import translate
@@ -21,7 +22,7 @@ from .translate import translate
 __all__ = ["inference", "inference_onnx"]
 
 
-def inference(module: nn.Module, example_inputs: Any) -> Program:
+def inference(module: nn.Module, example_inputs: Any, *, precision: str = FLOAT32) -> Program:
     """Capture the forward pass of `module` in evaluation mode.
 
     `example_inputs` is a tensor (the column x), a tuple of tensors (x, or x0, x1, ... if there are several), or a dict
@@ -29,26 +30,29 @@ def inference(module: nn.Module, example_inputs: Any) -> Program:
     `state/model.<name>` and `batch/<column>`; the output is `result/output`, or `result/output0`, ... for a tuple. Of a
     mapping, such as the outputs of `transformers`, every tensor is `result/<key>`; what is no tensor is left out.
 
+    `precision` is that of the training whose state it reads; results are float32 in either.
+
     Raises CaptureError that names the operator and the line of the model.
     """
     from assay.program import load
 
-    return load(inference_onnx(module, example_inputs))
+    return load(inference_onnx(module, example_inputs, precision=precision))
 
 
-def inference_onnx(module: nn.Module, example_inputs: Any) -> bytes:
+def inference_onnx(module: nn.Module, example_inputs: Any, *, precision: str = FLOAT32) -> bytes:
     """The ONNX model of `inference`."""
     parts, batch = split(module), columns(_named(example_inputs))
-    state = dict(sorted(parts.state.items()))
+    kind = precision_of(precision)
+    state = dict(sorted((kind.stored(parts.parameters) | parts.buffers).items()))
     names: list[str] = []
 
     def forward(*flat: Tensor) -> list[Tensor]:
         given = dict(zip([*state, *batch, *parts.constants], flat, strict=True))
         args, keywords = losses.positional({name: given[name] for name in batch})
         tensors = {name: given[name] for name in [*state, *parts.constants]}
-        with torch.no_grad():
+        with torch.no_grad(), kind.forward():
             found = functional_call(module, tensors, tuple(args), keywords, tie_weights=True)
-        outputs = _outputs(found)
+        outputs = _outputs(kind.widened(found))
         names[:] = [RESULT + name for name in outputs]
         return [*outputs.values(), *(tensors[name] for name in parts.constants)]
 

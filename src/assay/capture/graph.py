@@ -15,7 +15,8 @@ from assay.program.types import DType
 
 __all__ = ["OPSET", "Graph", "Value", "broadcast_shapes"]
 
-OPSET = 21
+OPSET, OPSET_BFLOAT16 = 21, 22
+"""The operator set of a program; in the newer one, convolution, pooling and trigonometry take bfloat16."""
 IR_VERSION = 10
 
 _LITERAL = 4096
@@ -67,6 +68,7 @@ class Graph:
     functions: dict[str, onnx.FunctionProto] = field(default_factory=dict)
     hint: str = "value"
     """Name for the values emitted next."""
+    _narrow: bool = False
     _taken: dict[str, int] = field(default_factory=dict)
     _known: dict[tuple[DType, tuple[int, ...], bytes], Value] = field(default_factory=dict)
 
@@ -221,11 +223,17 @@ class Graph:
         model = helper.make_model(
             graph,
             ir_version=IR_VERSION,
-            opset_imports=[helper.make_opsetid("", OPSET), *([helper.make_opsetid("assay", 1)] if called else [])],
+            opset_imports=[
+                helper.make_opsetid("", self._opset()),
+                *([helper.make_opsetid("assay", 1)] if called else []),
+            ],
             functions=[f for key, f in self.functions.items() if key in called],
             producer_name="assay",
         )
         return bytes(model.SerializeToString(deterministic=True))
+
+    def _opset(self) -> int:
+        return OPSET_BFLOAT16 if self._narrow else OPSET
 
     def _reachable(self) -> tuple[list[onnx.NodeProto], set[str]]:
         used, kept = {v.name for v in self.outputs}, []
@@ -246,6 +254,7 @@ class Graph:
     def _node(
         self, op: str, inputs: Sequence[Value | None], outs: Sequence[Value], domain: str, attributes: dict[str, Any]
     ) -> None:
+        self._narrow |= any(value.dtype is DType.BFLOAT16 for value in outs)
         names = ["" if x is None else x.name for x in inputs]
         self.nodes.append(helper.make_node(op, names, [o.name for o in outs], domain=domain, **attributes))
 

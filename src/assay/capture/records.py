@@ -105,7 +105,8 @@ class Job:
     `module` is the torch.nn.Module with its initial weights. `dataset` holds the columns (x, y, ...) as arrays of equal
     first axis, one row per sample; `held_out` likewise, never trained on. A step trains on `batch_size` rows.
     `loss` is "cross_entropy", "mse" or a callable (outputs, batch) -> scalar; `seed` feeds the order of the rows and
-    dropout; a checkpoint is taken every `interval` steps (0: chosen from the counted cost).
+    dropout; a checkpoint is taken every `interval` steps (0: chosen from the counted cost). `precision` is "float32", or
+    "bfloat16" for weights and activations stored in it.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Job:
     seed: int = 0
     schedule: Schedule | None = None
     clip_norm: float | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         from assay.errors import UsageError

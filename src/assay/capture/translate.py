@@ -14,6 +14,7 @@ from assay.program.types import DType
 from .graph import Graph, Value
 from .operators import TRANSLATIONS, Call, dtype_of, refuse
 from .philox import uniform
+from .precision import in_float32
 from .trace import DATA_DEPENDENT
 
 __all__ = ["translate"]
@@ -93,7 +94,7 @@ class _Translation:
             raise refuse(node, "is not covered")
         call = Call(self.graph, node, self._uniform)
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: self.values[n])
-        return _checked(node, function(call, *args, **kwargs))
+        return _checked(node, in_float32(function, call, args, kwargs))
 
     def _mark(self, node: fx.Node) -> Value:
         value = self.values[node]

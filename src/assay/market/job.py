@@ -65,9 +65,12 @@ def package_job(job: Job, store: Store) -> Package:
     judging = {}
     with contextlib.redirect_stdout(sys.stderr):
         source = capture.training_step_onnx(
-            job.module, job.loss, job.optimizer, batch, schedule=job.schedule, clip_norm=job.clip_norm
-        )
+            job.module, job.loss, job.optimizer, batch, schedule=job.schedule, clip_norm=job.clip_norm,
+            precision=job.precision,
+        )  # fmt: skip
         if job.held_out is not None:
-            judging = {"inference": load(capture.inference_onnx(job.module, batch)), "held_out": job.held_out}
+            forward = capture.inference_onnx(job.module, batch, precision=job.precision)
+            judging = {"inference": load(forward), "held_out": job.held_out}
     plan = Plan(job.name, job.steps, job.batch_size, job.interval, job.seed)
-    return package(store, plan, source, capture.initial_state(job.module, job.optimizer), job.dataset, **judging)
+    initial = capture.initial_state(job.module, job.optimizer, precision=job.precision)
+    return package(store, plan, source, initial, job.dataset, **judging)

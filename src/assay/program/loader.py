@@ -19,6 +19,7 @@ from .limits import HARD_FILE_BYTES, Limits
 from .lower import Context, Functions, Scope, lower_nodes, opset_versions
 from .ports import check_inputs, check_outputs, declared_output, input_port
 from .program import Program
+from .storage import without_float_casts
 from .tensors import tensor_array
 from .types import DType, Port
 from .wire import scan
@@ -149,13 +150,10 @@ def _outputs(graph: GraphProto, scope: Scope) -> list[tuple[Port, str]]:
 
 def _finish(source: bytes, inputs: tuple[Port, ...], outputs: Sequence[tuple[Port, str]], context: Context) -> Program:
     """Leave out what no output needs, and name the rest canonically: k0, k1, ... and c0, c1, ... by first use."""
-    needed = {tensor for _, tensor in outputs}
-    kept: list[Kernel] = []
-    for kernel in reversed(context.kernels):
-        if kernel.output in needed:
-            kept.append(kernel)
-            needed.update(kernel.reads)
-    kept.reverse()
+    results = {tensor for _, tensor in outputs}
+    types = {f"={port.name}": port.dtype for port in inputs}
+    types |= {name: DType.of(array) for name, array in context.constants.items()}
+    kept = _needed(without_float_casts(_needed(context.kernels, results), types, results), results)
     names = {f"={port.name}": port.name for port in inputs}
     constants: dict[str, np.ndarray[Any, Any]] = {}
     for tensor in (*(name for kernel in kept for name in kernel.reads), *(tensor for _, tensor in outputs)):
@@ -170,6 +168,17 @@ def _finish(source: bytes, inputs: tuple[Port, ...], outputs: Sequence[tuple[Por
     if cost.peak_bytes > context.limits.peak_bytes:
         raise ProgramRefused(f"the program needs {cost.peak_bytes} bytes of memory", limit=context.limits.peak_bytes)
     return Program(source, inputs, placed, constants, kernels, cost)
+
+
+def _needed(kernels: Sequence[Kernel], results: set[str]) -> list[Kernel]:
+    """The kernels that `results` follow from."""
+    needed = set(results)
+    kept: list[Kernel] = []
+    for kernel in reversed(kernels):
+        if kernel.output in needed:
+            kept.append(kernel)
+            needed.update(kernel.reads)
+    return kept[::-1]
 
 
 def _renamed(kernel: Kernel, names: Mapping[str, str]) -> Kernel:

@@ -24,16 +24,25 @@ TRANSLATIONS: dict[str, Translation] = {}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an ATen operator: the graph to extend, the fx node, and how to draw random numbers."""
+    """One call of an ATen operator: the graph to extend, the fx node, and how to draw random numbers.
+
+    A `wide` call computes in float32 where torch says bfloat16.
+    """
 
     graph: Graph
     node: fx.Node
     uniform: Callable[[tuple[int, ...]], Value]
+    wide: bool = False
+
+    @property
+    def declared(self) -> DType:
+        """Element type of the (first) result in torch."""
+        return dtype_of(self._first().dtype, self.node)
 
     @property
     def dtype(self) -> DType:
         """Element type of the (first) result."""
-        return dtype_of(self._first().dtype, self.node)
+        return self._widened(self.declared)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,12 +52,15 @@ class Call:
     def promoted(self) -> DType:
         """The type in which torch compares the first two arguments."""
         a, b = (x.meta["val"] if isinstance(x, fx.Node) else x for x in self.node.args[:2])
-        return dtype_of(torch.result_type(a, b), self.node)
+        return self._widened(dtype_of(torch.result_type(a, b), self.node))
 
     def operand(self, x: Value | float, dtype: DType | None = None) -> Value:
         """`x` as a value of `dtype`, by default the result's type."""
         dtype = dtype or self.dtype
         return self.graph.cast(x, dtype) if isinstance(x, Value) else self.graph.scalar(x, dtype)
+
+    def _widened(self, dtype: DType) -> DType:
+        return DType.FLOAT32 if self.wide and dtype is DType.BFLOAT16 else dtype
 
     def _first(self) -> Any:
         val = self.node.meta["val"]

@@ -17,6 +17,7 @@ from .. import check_inputs
 from .cache import Cache, cached, user_cache
 from .compiled import Compiled, entry
 from .native import Library, Machine, machine
+from .outputs import Outputs
 from .runner import COLUMNS, COUNTERS, RUN
 from .team import Share, Team
 
@@ -68,6 +69,7 @@ class Executable:
         made = {t: (t, port.shape, port.dtype.numpy) for port, t in program.outputs if t not in given}
         self._fresh = list(made.values())
         self._varying = np.array([self._index[t] for t in [*(p.name for p in program.inputs), *made]], np.int64)
+        self._outputs = Outputs()
         self._lock = threading.Lock()
         self._team = Team(self._bind(), threads)
 
@@ -89,7 +91,7 @@ class Executable:
         """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input."""
         arrays = {n: _aligned(a) for n, a in check_inputs(self.program, inputs).items()}
         with self._lock:
-            made = {tensor: np.empty(shape, dtype) for tensor, shape, dtype in self._fresh}
+            made = {tensor: self._outputs.take(shape, dtype) for tensor, shape, dtype in self._fresh}
             self._tensors[self._varying] = [
                 a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())
             ]

@@ -6,8 +6,9 @@ kernels with equal forms share one native function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_depends",
     "collapse",
     "depends",
+    "rewritten",
 ]
 
 
@@ -107,11 +109,15 @@ class Statement(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a scatter writes: an access to the output, and the slot and element count of the base."""
+    """Where a scatter writes: an access to the output, and the slot and element count of the base.
+
+    A `blank` base is all zero bits, and is not read.
+    """
 
     access: Access
     base: int
     size: int
+    blank: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,16 @@ class Form:
         strides = [prod(self.domain[d + 1 :]) for d in range(len(self.domain))]
         return Affine(0, (*strides, *(0 for _ in self.fold)))
 
+    @cached_property
+    def reach(self) -> tuple[frozenset[int], ...]:
+        """For each statement, the loops along which its value can change."""
+        found: list[frozenset[int]] = []
+        for statement in self.statements:
+            loops = {d for d in range(len(self.extents)) for a in statement.args if _alone(a) and depends(a, d)}
+            loops.update(*(found[a.statement] for a in statement.args if isinstance(a, Local)))
+            found.append(frozenset(loops))
+        return tuple(found)
+
     def args(self) -> Iterator[Arg]:
         """All arguments, indices of checks included."""
         roots = [a for s in self.statements for a in s.args]
@@ -178,17 +194,20 @@ def depends(arg: Arg, dim: int) -> bool:
     return isinstance(arg, Local)
 
 
+def _alone(arg: Arg) -> bool:
+    return not isinstance(arg, Local)
+
+
 def check_depends(check: Check, dim: int) -> bool:
     """Whether a checked coordinate can change along the loop `dim`."""
     return check.coord.strides[dim] != 0 or (check.via is not None and depends(check.via, dim))
 
 
-def _rewrite_arg(arg: Arg, keep: list[int]) -> Arg:
-    def affine(a: Affine) -> Affine:
-        return Affine(a.base, tuple(a.strides[d] for d in keep))
+def rewritten(arg: Arg, affine: Callable[[Affine], Affine]) -> Arg:
+    """The argument with each of its affine expressions replaced."""
 
     def via(a: Arg | None) -> Arg | None:
-        return None if a is None else _rewrite_arg(a, keep)
+        return None if a is None else rewritten(a, affine)
 
     if isinstance(arg, Access):
         checks = tuple(c._replace(coord=affine(c.coord), via=via(c.via)) for c in arg.checks)
@@ -202,10 +221,14 @@ def _keep(form: Form, keep: list[int], extents: tuple[int, ...]) -> Form:
     """The form with only the loops `keep` (each with its new extent)."""
     domain = tuple(extents[d] for d in keep if d < len(form.domain))
     fold = tuple(extents[d] for d in keep if d >= len(form.domain))
-    statements = tuple(s._replace(args=tuple(_rewrite_arg(a, keep) for a in s.args)) for s in form.statements)
+
+    def affine(a: Affine) -> Affine:
+        return Affine(a.base, tuple(a.strides[d] for d in keep))
+
+    statements = tuple(s._replace(args=tuple(rewritten(a, affine) for a in s.args)) for s in form.statements)
     target = form.target
     if target is not None:
-        access = _rewrite_arg(target.access, keep)
+        access = rewritten(target.access, affine)
         assert isinstance(access, Access)
         target = target._replace(access=access)
     return replace(form, domain=domain, fold=fold, statements=statements, target=target)

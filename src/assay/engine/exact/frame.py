@@ -70,6 +70,8 @@ class Frame:
     lane_dim: int = -1
     active: ir.Value | None = None
     known: Mapping[Arg, Loaded] = field(default_factory=dict)
+    done: Mapping[int, ir.Value] = field(default_factory=dict)
+    """Values of statements that are known already."""
 
     @classmethod
     def outermost(cls, form: Form, builder: ir.IRBuilder, buffers: Sequence[ir.Value]) -> Frame:
@@ -93,9 +95,9 @@ class Frame:
     def hoist(self, dim: int) -> Frame:
         """The same place, with the reads made here that no loop from `dim` on can change."""
         inner = range(dim, len(self.form.extents))
-        args = [a for s in self.form.statements for a in s.args if isinstance(a, Access)]
+        args = {a: None for s in self.form.statements for a in s.args if isinstance(a, Access) and a not in self.known}
         fixed: dict[Arg, Loaded] = {a: self._load(a) for a in args if not any(depends(a, d) for d in inner)}
-        return replace(self, known={**self.known, **fixed})
+        return replace(self, known={**self.known, **fixed}) if fixed else self
 
     def only(self, active: ir.Value) -> Frame:
         """The same place with some lanes masked off."""
@@ -103,7 +105,8 @@ class Frame:
 
     def scalar(self) -> Frame:
         """The same place, one value at a time."""
-        return replace(self, code=self.code.at_width(1), lane_dim=-1, active=None)
+        known = {a: v for a, v in self.known.items() if not isinstance(v[0].type, ir.VectorType)}
+        return replace(self, code=self.code.at_width(1), lane_dim=-1, active=None, known=known)
 
     # --- arguments
 
@@ -113,7 +116,7 @@ class Frame:
             return self.form.statements[arg.statement].dtype
         return DType.INT64 if isinstance(arg, Iota) else arg.dtype
 
-    def raw(self, arg: Arg, values: Sequence[ir.Value]) -> Loaded:
+    def raw(self, arg: Arg, values: Sequence[ir.Value] | Mapping[int, ir.Value]) -> Loaded:
         """An argument as it lies in memory, and the mask of lanes inside its view (None: all).
 
         `values` are the compute values of the statements so far.
@@ -126,10 +129,10 @@ class Frame:
             return self._sum(arg.coord, arg.via), None
         if arg in self.known or (self.code.width > 1 and not self.varies(arg)):
             value, inside = self.known.get(arg) or self.scalar()._load(arg)
-            return self.code.splat(value), None if inside is None else self.code.splat(inside)
+            return self.code.lanes(value), None if inside is None else self.code.lanes(inside)
         return self._load(arg)
 
-    def value(self, arg: Arg, values: Sequence[ir.Value]) -> ir.Value:
+    def value(self, arg: Arg, values: Sequence[ir.Value] | Mapping[int, ir.Value]) -> ir.Value:
         """An argument in its compute type."""
         if isinstance(arg, Local):  # which NaN it is cannot matter: only its bits could tell
             return rounded(self.code, self.dtype(arg), values[arg.statement])

@@ -51,8 +51,7 @@ def declare(module: ir.Module, name: str, form: Form, target: Machine) -> Work:
 def _emit(outer: Frame, low: ir.Value, high: ir.Value, scratch: ir.Value, target: Machine) -> Work:
     form = outer.form
     if form.target:
-        scatter(form, outer, target.vector)
-        return Work(1, 1, form.points)
+        return Work(scatter(form, outer, low, high, target.vector), 1, form.points)
     product = match(form, target)
     if product is not None:
         block.emit(product, outer, low, high, scratch)

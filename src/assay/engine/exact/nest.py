@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 import llvmlite.ir as ir
@@ -26,6 +27,7 @@ GRAIN = 64
 """Elements of a one-dimensional domain are shared out in multiples of this, the widest vector."""
 
 Values = list[ir.Value]
+Known = Sequence[ir.Value] | Mapping[int, ir.Value]
 Point = Callable[[Frame], None]
 
 
@@ -41,7 +43,7 @@ def units(form: Form) -> tuple[int, int]:
 
 def nest(form: Form, outer: Frame, low: ir.Value, high: ir.Value, vector: int) -> None:
     """Emit the units [low, high) of `form` at `outer`; vectors have at most `vector` 32-bit lanes."""
-    widths = _widths(form, vector)
+    widths, outer = _widths(form, vector), _hoisted(outer, 0)
     point = _POINTS[form.order]
     if not form.domain:
         loop(outer.code.builder, low, high, 1, (), lambda i, c: _run(point, outer))
@@ -80,7 +82,7 @@ def _unit(form: Form, outer: Frame, unit: ir.Value, widths: list[int], point: Po
         index = b.udiv(rest, integer(below)) if below > 1 else rest
         rest = b.sub(rest, b.mul(index, integer(below))) if below > 1 else rest
         frame = frame.enter(dim, index)
-    loops(form, frame, count, widths, point)
+    loops(form, _hoisted(frame, count), count, widths, point)
     return ()
 
 
@@ -92,7 +94,7 @@ def loops(form: Form, frame: Frame, dim: int, widths: list[int], point: Point) -
         return
 
     def body(index: ir.Value, carried: Values) -> tuple[()]:
-        loops(form, frame.enter(dim, index), dim + 1, widths, point)
+        loops(form, _hoisted(frame.enter(dim, index), dim + 1), dim + 1, widths, point)
         return ()
 
     loop(frame.code.builder, integer(0), integer(form.domain[dim]), 1, (), body)
@@ -100,7 +102,7 @@ def loops(form: Form, frame: Frame, dim: int, widths: list[int], point: Point) -
 
 def _lanes(frame: Frame, dim: int, low: ir.Value, high: ir.Value, widths: list[int], point: Point) -> None:
     """for index in [low, high): in steps of the widest width while they fit, then of the next."""
-    b, start, frame = frame.code.builder, low, frame.hoist(dim)
+    b, start = frame.code.builder, low
     for width in widths:
         stop = high
         if width > 1:
@@ -117,7 +119,7 @@ def _lanes(frame: Frame, dim: int, low: ir.Value, high: ir.Value, widths: list[i
 # --- what happens at one point
 
 
-def _statement(frame: Frame, statement: Statement, values: Values, acc: ir.Value | None) -> ir.Value:
+def _statement(frame: Frame, statement: Statement, values: Known, acc: ir.Value | None) -> ir.Value:
     code, args = frame.code, statement.args
     if statement.op == "bitcast":
         raw = frame.raw(args[0], values)[0]
@@ -131,7 +133,7 @@ def _statement(frame: Frame, statement: Statement, values: Values, acc: ir.Value
     return apply(statement.op, code, source, statement.dtype, operands)
 
 
-def _first(frame: Frame, statement: Statement, values: Values) -> ir.Value:
+def _first(frame: Frame, statement: Statement, values: Known) -> ir.Value:
     """The first argument inside its view, else the last one's value."""
     code, chosen = frame.code, None
     for arg in reversed(statement.args):
@@ -143,11 +145,25 @@ def _first(frame: Frame, statement: Statement, values: Values) -> ir.Value:
     return chosen
 
 
+def _hoisted(frame: Frame, dim: int) -> Frame:
+    """The same place, with all made here that no loop from `dim` on can change."""
+    frame, form = frame.hoist(dim), frame.form
+    values = {n: frame.code.lanes(value) for n, value in frame.done.items()}
+    for n, (statement, loops) in enumerate(zip(form.statements, form.reach, strict=True)):
+        folds = (form.order is not Order.NONE or form.target) and n == len(form.statements) - 1
+        if n not in values and not folds and all(d < dim for d in loops):
+            values[n] = _statement(frame, statement, values, None)
+    return replace(frame, done=values) if len(values) > len(frame.done) else frame
+
+
 def evaluate(frame: Frame, acc: ir.Value | None = None) -> Values:
     """The statements' values at the frame; `acc` goes to the last one."""
     values: Values = []
     last = len(frame.form.statements) - 1
     for n, statement in enumerate(frame.form.statements):
+        if n in frame.done:
+            values.append(frame.code.lanes(frame.done[n]))
+            continue
         values.append(_statement(frame, statement, values, acc if n == last else None))
     return values
 
@@ -169,7 +185,7 @@ def _initial(form: Form, code: Code) -> ir.Value:
 
 def _chain_point(frame: Frame) -> None:
     """acc = op(x.., acc) for k increasing, for all lanes of the frame side by side."""
-    form = frame.form
+    form, frame = frame.form, _hoisted(frame, len(frame.form.domain))
 
     def descend(inner: Frame, dim: int, acc: ir.Value) -> ir.Value:
         if dim == len(form.extents):
@@ -188,9 +204,9 @@ def _lanes_point(frame: Frame) -> None:
     """16 accumulators over k mod 16, then the tree 8, 4, 2, 1 (kernel.Order.LANES)."""
     form, b = frame.form, frame.code.builder
     code, first, fold = frame.code.at_width(LANES), len(form.domain), form.fold or (1,)
-    acc = _initial(form, code)
-    if form.fold and (len(fold) == 1 or fold[-1] % LANES == 0):
-        acc = _lanes_straight(frame, first, acc)
+    acc, frame = _initial(form, code), _hoisted(frame, first)
+    if form.fold and (len(fold) == 1 or fold[-1] >= LANES):
+        acc = _turned(b, _lanes_straight(frame, first, acc), -prod(fold))
     elif form.fold:
         acc = _lanes_scattered(frame, first, acc)
     else:
@@ -215,13 +231,22 @@ def _part(b: ir.IRBuilder, value: ir.Value, start: int, width: int) -> ir.Value:
     )
 
 
+def _turned(b: ir.IRBuilder, acc: ir.Value, by: int) -> ir.Value:
+    """Lane l becomes what lane l + by was, round the corner."""
+    if by % LANES == 0:
+        return acc
+    places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [(n + by) % LANES for n in range(LANES)])
+    return b.shuffle_vector(acc, ir.Constant(acc.type, ir.Undefined), places)
+
+
 def _tail(frame: Frame, count: int) -> Frame:
     """The frame with only the first `count` lanes active."""
     return frame.only(frame.code.each(I1, [int(n < count) for n in range(frame.code.width)]))
 
 
 def _lanes_straight(frame: Frame, dim: int, acc: ir.Value) -> ir.Value:
-    """The fold's last loop in steps of 16; only a single loop may have a shorter last step."""
+    """The fold's last loop in steps of 16. Where that ends with a shorter step, the next term belongs to another lane:
+    the accumulators are turned by as many lanes, so that it finds its own in lane 0."""
     form, b = frame.form, frame.code.builder
     if dim < len(form.extents) - 1:
 
@@ -239,7 +264,7 @@ def _lanes_straight(frame: Frame, dim: int, acc: ir.Value) -> ir.Value:
         rest = _tail(frame.enter(dim, integer(whole), LANES), form.extents[dim] - whole)
         assert rest.active is not None
         acc = b.select(rest.active, evaluate(rest, acc)[-1], acc)
-    return acc
+    return _turned(b, acc, form.extents[dim])
 
 
 def _lanes_scattered(frame: Frame, first: int, acc: ir.Value) -> ir.Value:

@@ -10,23 +10,17 @@ from assay.program.types import DType, Port
 
 from .border import bordered
 from .form import Form, collapse
-from .fuse import Part, group, merge
+from .fuse import fused
+from .layout import arranged
 from .lower import form_of
 from .native import Machine, machine
+from .part import Part
+from .schedule import Step, ordered
 
 __all__ = ["Plan", "Step", "plan"]
 
 ALIGNMENT = 64
 """Buffers start at cache lines."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Run form number `form` with these tensors in its slots (the outputs first)."""
-
-    form: int
-    tensors: tuple[str, ...]
-    outputs: int = 1
 
 
 @dataclass(frozen=True)
@@ -49,28 +43,18 @@ def plan(program: Program, target: Machine | None = None) -> Plan:
             raise ProgramRefused(f"the output {port.name} is not of the type of its tensor", output=port.name)
     lowered = [Part(*form_of(kernel, tensors)) for kernel in program.kernels]
     kept = {tensor for _, tensor in program.outputs}
-    parts = list(bordered(_needed(lowered, kept), tensors, target or machine()))
+    parts = arranged(_needed(lowered, kept), kept)
+    parts = list(bordered(parts, tensors, target or machine()))
     sizes = {name: port.nbytes for name, port in tensors.items()}
     forms: dict[Form, int] = {}
     steps = []
-    for part in _fused(parts, kept):
+    for part in fused(parts, kept):
         form = collapse(part.form)
         steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, 1 if form.target else len(form.stores)))
+    steps = ordered(steps, sizes, kept)
     offsets, arena = _place(steps, sizes, kept)
     waits = _barriers(steps, sizes, offsets)
     return Plan(tuple(forms), tuple(steps), offsets, arena, waits)
-
-
-def _fused(parts: list[Part], kept: set[str]) -> list[Part]:
-    """The loops to run: groups of parts, each storing what another group or a port reads."""
-    groups = group(parts)
-    readers: dict[str, set[int]] = {}
-    for n, members in enumerate(groups):
-        for part in members:
-            for tensor in part.tensors[1:]:
-                readers.setdefault(tensor, set()).add(n)
-    wanted = [kept | {t for t, by in readers.items() if by - {n}} for n in range(len(groups))]
-    return [merge(members, wanted[n]) for n, members in enumerate(groups)]
 
 
 def _tensors(program: Program) -> dict[str, Port]:

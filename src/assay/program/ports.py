@@ -21,8 +21,10 @@ _LONGEST_NAME = 1024
 def input_port(info: ValueInfoProto, limits: Limits) -> Port:
     """The port that a graph input declares. Refuses other things than tensors, and sizes that are not numbers."""
     what = f"the input {info.name!r}"
-    if info.type.WhichOneof("value") != "tensor_type":
-        raise ProgramRefused(f"{what} is not a tensor")
+    kind = info.type.WhichOneof("value")
+    if kind != "tensor_type":
+        found = (kind or "value without a type").removesuffix("_type").replace("_", " ")
+        raise ProgramRefused(f"{what} is not a tensor, but a {found}", input=info.name)
     tensor = info.type.tensor_type
     dtype = dtype_of(tensor.elem_type, what)
     if not tensor.HasField("shape"):

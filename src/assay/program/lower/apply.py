@@ -5,7 +5,6 @@ The bodies are ours, and frozen: a program means the same whichever version of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +27,7 @@ class Body:
 
     def __call__(self, op: str, *inputs: Value | None, **attributes: Any) -> Value:
         """The only result of an operator; integers that follow from constants are computed at once."""
-        inner = self._node(op, inputs, 1, attributes)
+        inner = self._node(op, inputs, attributes)
         known = evaluate(self.ctx, inner)
         if known is not None:
             return known
@@ -42,12 +41,6 @@ class Body:
         node = replace(self.node, version=max(self.node.version, 13))
         return Body(self.ctx, node)(op, *inputs, **attributes)
 
-    def several(self, op: str, count: int, *inputs: Value | None, **attributes: Any) -> Sequence[Value]:
-        """The first `count` results of an operator."""
-        result = LOWERINGS[op](self.ctx, self._node(op, inputs, count, attributes))
-        return [result] if isinstance(result, Value) else result
-
-    def _node(self, op: str, inputs: tuple[Value | None, ...], count: int, attributes: dict[str, Any]) -> Node:
+    def _node(self, op: str, inputs: tuple[Value | None, ...], attributes: dict[str, Any]) -> Node:
         protos = {name: helper.make_attribute(name, value) for name, value in attributes.items()}
-        outputs = tuple(f"{op}{n}" for n in range(count))
-        return Node(op, self.node.name, self.node.version, inputs, outputs, protos)
+        return Node(op, self.node.name, self.node.version, inputs, (op,), protos)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernel import Scatter
+from ..tensors import check_shape
 from ..types import DType
 from .context import Context
 from .elementwise import cast
@@ -34,6 +35,7 @@ def rank_of(ctx: Context, x: Value, largest: bool) -> Value:
     NaN is larger than every number. Counts n² comparisons per row of n elements.
     """
     key, n = _sortable(ctx, x), x.shape[-1]
+    check_shape("the comparisons of a ranking", DType.INT32, (*x.shape, n), ctx.limits)
     before = "gt" if largest else "lt"
     rows = x.shape[:-1]
     loop = ctx.loop((*rows, n, n))

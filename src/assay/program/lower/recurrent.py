@@ -19,8 +19,8 @@ __all__: list[str] = []
 
 Activation = Callable[[Context, Value], Value]
 
-_KERNELS_PER_STEP = 8
-"""No step takes fewer: a sequence that cannot fit into the limit on kernels is refused before it is unrolled."""
+_LEAST = {"RNN": 2, "GRU": 12, "LSTM": 12}
+"""Kernels that no step goes without: a sequence that exceeds the limit on kernels is refused before it is unrolled."""
 
 _DEFAULTS = {
     "leakyrelu": (0.01, 0.0),
@@ -233,7 +233,7 @@ def recurrent(ctx: Context, node: Node) -> list[Value]:
         node.refuse(f"weights of shape {w.shape} and {r.shape} for inputs of {width}")
     if node.integer("hidden_size", hidden) != hidden:
         node.refuse(f"hidden_size {node.integer('hidden_size')} beside weights for {hidden}")
-    if steps * directions * _KERNELS_PER_STEP > ctx.limits.kernels:
+    if steps * directions * _LEAST[node.op] > ctx.limits.kernels:
         node.refuse(f"{steps} steps are too many to unroll", limit=ctx.limits.kernels)
     bias = _optional(node, 3, (directions, 2 * gates * hidden), dtype)
     lengths = _optional(node, 4, (rows,), DType.INT32)

@@ -22,6 +22,9 @@ __all__: list[str] = []
 
 _F32 = DType.FLOAT32
 
+_MOST_CELLS = 2**20
+"""Samples of a region along one axis."""
+
 
 def _gathered(ctx: Context, x: Value, at: list[Value], lead: int) -> Value:
     """x (lead axes, channels, spatial axes) at spatial indices that each have the lead axes and then those of the result.
@@ -192,7 +195,7 @@ def roi_align(ctx: Context, node: Node) -> Value:
         node.unsupported(
             "sampling_ratio 0, where the regions decide how many samples there are", attribute="sampling_ratio"
         )
-    if min(height, width) < 1 or max(height, width) * ratio > ctx.limits.dimension or not x.count:
+    if min(height, width) < 1 or max(height, width) * ratio > _MOST_CELLS or not x.count:
         node.refuse(f"cells {height} x {width} with {ratio} samples of {x.shape}")
     scale, samples = node.real("spatial_scale", 1.0), []
     for n, (cells, length) in enumerate(((height, x.shape[2]), (width, x.shape[3]))):

@@ -63,6 +63,7 @@ def _spectrum(ctx: Context, real: Value, imaginary: Value | None, length: int, b
 def _half(ctx: Context, real: Value, imaginary: Value | None, length: int) -> Value:
     """The real signal whose spectrum's first half is given: all but its ends count twice."""
     bins = min(real.shape[1], length // 2 + 1)
+    check_shape("the table of a transform", _I64, (bins, length), ctx.limits)
     weight = np.full(bins, 2, np.float32)
     weight[0] = 1
     if length % 2 == 0 and bins == length // 2 + 1:
@@ -183,16 +184,14 @@ def mel_weights(ctx: Context, node: Node) -> Value:
         node.refuse(f"{bins} bins of {length} at {rate} Hz, from {low} to {high} Hz")
     shape = (length // 2 + 1, bins)
     check_shape(f"the result of {node.label}", DType.FLOAT32, shape, ctx.limits)
-    if bins > 2**14 or math.prod(shape) > 2**24:
+    if bins > 2**12 or math.prod(shape) > 2**24:
         node.unsupported(f"a matrix of shape {shape}")
     edges = _mel_edges(bins, length, rate, low, high)
     result = np.zeros(shape, np.float64)
     for n in range(bins):
         left, centre, right = edges[n : n + 3]
-        rising = range(left, centre + 1) if centre > left else range(centre, centre + 1)
-        for at in rising:
-            if at < shape[0]:
-                result[at, n] = (at - left) / (centre - left) if centre > left else 1.0
+        for at in range(left, min(centre + 1, shape[0])):
+            result[at, n] = (at - left) / (centre - left) if centre > left else 1.0
         for at in range(centre, min(right, shape[0])):
             result[at, n] = (right - at) / (right - centre)
     with np.errstate(over="ignore"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..types import DType
@@ -11,6 +13,8 @@ from .node import Node, lowers
 from .value import Value
 
 __all__: list[str] = []
+
+Array = np.ndarray[Any, Any]
 
 _ROWS = 6
 """Largest matrix whose determinant is written out: its minors number 2^rows."""
@@ -71,13 +75,13 @@ def non_max_suppression(ctx: Context, node: Node) -> Value:
             order = [n for n in order if row[n] > np.float32(limits[2].reshape(-1)[0])]
         chosen: list[int] = []
         for box in order:
-            if len(chosen) < most and not any(_overlaps(corners[batch], box, other, overlap) for other in chosen):
+            if len(chosen) < most and not _overlaps(corners[batch], box, chosen, overlap):
                 chosen.append(box)
         kept += [(batch, group, box) for box in chosen]
     return ctx.constant(np.array(kept, np.int64).reshape(-1, 3))
 
 
-def _corners(boxes: np.ndarray, centred: bool) -> np.ndarray:
+def _corners(boxes: Array, centred: bool) -> Array:
     """(low, high) corners per box, as (batch, box, 2, 2), in binary32."""
     if centred:
         half = boxes[..., 2:] / np.float32(2)
@@ -86,19 +90,18 @@ def _corners(boxes: np.ndarray, centred: bool) -> np.ndarray:
     return np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-2)
 
 
-def _overlaps(corners: np.ndarray, one: int, other: int, limit: np.float32) -> bool:
-    """Whether the intersection is more than `limit` of the union; empty boxes overlap nothing."""
-    (low, high), (low2, high2) = corners[one], corners[other]
+def _overlaps(corners: Array, box: int, others: list[int], limit: np.float32) -> bool:
+    """Whether a box shares more than `limit` of a union with any of the others; empty boxes overlap nothing."""
+    low, high = corners[box]
+    lows, highs = corners[others, 0], corners[others, 1]
     with np.errstate(all="ignore"):
-        sides = np.minimum(high, high2) - np.maximum(low, low2)
-        if not (sides > 0).all():
-            return False
-        common = sides[0] * sides[1]
-        areas = [(h[0] - l[0]) * (h[1] - l[1]) for l, h in ((low, high), (low2, high2))]
-        union = areas[0] + areas[1] - common
-        if not (common > 0 and areas[0] > 0 and areas[1] > 0 and union > 0):
-            return False
-        return bool(common / union > limit)
+        sides = np.minimum(high, highs) - np.maximum(low, lows)
+        common = sides[:, 0] * sides[:, 1]
+        own = (high[0] - low[0]) * (high[1] - low[1])
+        areas = (highs[:, 0] - lows[:, 0]) * (highs[:, 1] - lows[:, 1])
+        union = own + areas - common
+        counts = (sides > 0).all(axis=1) & (common > 0) & (own > 0) & (areas > 0) & (union > 0)
+        return bool((counts & (common / union > limit)).any())
 
 
 @lowers("OptionalHasElement")

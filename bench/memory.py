@@ -86,8 +86,10 @@ def _ours(folder: str, settings: dict[str, Any]) -> float:
             inputs = {name: file[name] for name in file.files}
         engine = compile(load(path.read_bytes()), threads=settings["threads"], cache=Cache(Path(folder, "cache")))
 
-        def step() -> None:
-            for name, value in engine.run(inputs).items():
+        states = [name for name in inputs if name.startswith("state/")]
+
+        def step() -> None:  # as a solver trains: the old state is given away
+            for name, value in engine.run(inputs, states).items():
                 if name.startswith("next/"):
                     inputs["state/" + name.removeprefix("next/")] = value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,8 +21,10 @@ class Executable(Protocol):
 
     program: Program
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], donate: Collection[str] = ()) -> dict[str, Array]:
         """Run once. `inputs` and the result are keyed by port name; the result's arrays are fresh and C-contiguous.
+
+        An engine may overwrite the arrays of the inputs named in `donate`, and return them as outputs.
 
         Raises UsageError if an input is missing, unknown, or has another dtype or shape than its port.
         """

@@ -6,7 +6,7 @@ folds and scatters run in their written order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import prod
 
 import numpy as np
@@ -37,8 +37,8 @@ class Interpreter:
         self._last_use = {name: at for at, kernel in enumerate(program.kernels) for name in kernel.reads}
         self._kept = {tensor for _, tensor in program.outputs}
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `Executable.run`."""
+    def run(self, inputs: Mapping[str, Array], donate: Collection[str] = ()) -> dict[str, Array]:
+        """See `Executable.run`; what is given away is not used."""
         tensors = {**self.program.constants, **check_inputs(self.program, inputs)}
         for at, kernel in enumerate(self.program.kernels):
             tensors[kernel.output] = run_kernel(kernel, tensors)

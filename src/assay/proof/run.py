@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +32,8 @@ class Executable(Protocol):
     def program(self) -> Program:
         """The program it runs."""
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs by port name, as fresh arrays."""
+    def run(self, inputs: Mapping[str, Array], donate: Collection[str] = ()) -> dict[str, Array]:
+        """Outputs by port name, as fresh arrays, or in the memory of the inputs named in `donate`."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class Runner:
         """The columns of the rows that the sampler draws for `step`."""
         return self.dataset.take(rows(self.spec.seed, step, self.spec.batch_size, self.spec.rows))
 
-    def step(self, state: Mapping[str, Array], step: int) -> tuple[State, dict[str, Array]]:
-        """One optimizer step: the next state, and the metrics by name. `state` is not changed."""
+    def step(self, state: Mapping[str, Array], step: int, *, donate: bool = False) -> tuple[State, dict[str, Array]]:
+        """One optimizer step: the next state, and the metrics by name. With `donate`, `state` is used up."""
         inputs = {STATE + name: array for name, array in state.items()}
         inputs |= {BATCH + name: array for name, array in self.batch(step).items()}
         if "step" in self._inputs:
             inputs["step"] = np.array(step, np.int64)
         if "seed" in self._inputs:
             inputs["seed"] = np.array(self.spec.seed, np.uint64)
-        outputs = self.executable.run(inputs)
+        outputs = self.executable.run(inputs, [STATE + name for name in state] if donate else ())
         if {name: (array.dtype, array.shape) for name, array in outputs.items()} != self._output_types:
             raise AssayError(f"the engine broke its contract: {unfit(outputs, self._outputs)}", step=step)
         return _strip(outputs, NEXT), _strip(outputs, METRIC)
@@ -90,7 +90,7 @@ class Runner:
             raise RefusedError(f"not a state of this program: {reason}")
         trace, metrics, current = Trace(), [], dict(state)
         for step in range(start, stop):
-            current, values = self.step(current, step)
+            current, values = self.step(current, step, donate=step > start)  # the first one is the caller's
             trace.add(step, values)
             metrics.append(values)
             if on_step is not None:

@@ -11,9 +11,9 @@ from assay.program.types import DType
 
 from .code import F32, I1, integer
 from .frame import Frame, loop
-from .packing import Walk, copy, panels, transpose, unload
+from .packing import Walk, copy, panels, transpose, turned, unload
 from .product import Product, Side
-from .storage import memory_type
+from .storage import memory_type, pack
 from .tile import Tile
 
 __all__ = ["emit"]
@@ -91,12 +91,53 @@ class _Block:
 
     def _terms(self, frame: Frame, slices: ir.Value, first: ir.Value) -> None:
         p = self.product
+        if p.streamed:
+            self._stream(frame, slices, first)
+            return
         columns, rows = self._pack(frame, slices)
         count = self.b.mul(slices, integer(p.slice))
         result = self.chains
         if p.result_direct:
             result = frame.code.element(frame.buffers[0], memory_type(p.dtype), frame.partial[p.form.flat])
         _Tiles(self, columns, rows, result, count, first).emit()
+
+    def _stream(self, frame: Frame, terms: ir.Value, first: ir.Value) -> None:
+        """A vector of columns at a time, turned in registers; some chains of each, one per row."""
+        p, b = self.product, self.b
+        wide = frame.code.at_width(p.target.vector)
+        columns, rows = self._place(frame, p.columns), self._place(frame, p.rows)
+        (dim,), flat = p.columns.dims, p.columns.access.flat
+        row_step, term_step = p.row_steps
+        fresh = wide.immediate(DType.FLOAT32, p.form.initial)
+
+        def panel(column: ir.Value, carried: list[ir.Value]) -> tuple[()]:
+            place = frame.enter(dim, column)
+            results = [
+                frame.code.element(place.buffers[0], F32, b.add(place.partial[p.form.flat], integer(m * p.result_step)))
+                for m in range(p.rows.count)
+            ]
+            held = [b.load(r, typ=wide.wide(F32), align=4) for r in results]
+            lines = [
+                frame.code.element(columns, F32, b.mul(b.add(column, integer(n)), integer(flat.strides[dim])))
+                for n in range(wide.width)
+            ]
+
+            def step(k: ir.Value, held: list[ir.Value]) -> list[ir.Value]:
+                chains = list(held)
+                loaded = [b.load(frame.code.element(x, F32, k), typ=wide.wide(F32), align=4) for x in lines]
+                for n, values in enumerate(turned(wide, loaded)):
+                    at = frame.code.element(rows, F32, b.mul(b.add(k, integer(n)), integer(term_step)))
+                    for m in range(p.rows.count):
+                        x = b.load(frame.code.element(at, F32, integer(m * row_step)), typ=F32, align=4)
+                        chains[m] = wide.fma(wide.splat(x), values, chains[m])
+                return chains
+
+            begin = [b.select(first, fresh, h) for h in held]
+            for result, chain in zip(results, loop(b, integer(0), terms, wide.width, begin, step), strict=True):
+                b.store(pack(wide, DType.FLOAT32, chain), result, align=4)
+            return ()
+
+        loop(b, integer(0), self.columns, wide.width, (), panel)
 
     # --- operands
 

@@ -39,10 +39,11 @@ class Stage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Compiled(msgspec.Struct, frozen=True, array_like=True):
-    """A program as object files, for any number of threads.
+    """A program as object files. They run on any number of threads.
 
     `tensors` names the tensors by number: inputs, constants, then the rest. `offsets` places the intermediate ones in
-    an arena of `arena` bytes; each thread needs `scratch` bytes of its own.
+    an arena of `arena` bytes; each thread needs `scratch` bytes of its own. `replaced` has the tensor that may overwrite
+    an input, by its name.
     """
 
     objects: tuple[bytes, ...]
@@ -52,6 +53,7 @@ class Compiled(msgspec.Struct, frozen=True, array_like=True):
     offsets: dict[str, int]
     arena: int
     scratch: int
+    replaced: dict[str, str]
 
 
 def entry(form: int) -> str:
@@ -61,7 +63,7 @@ def entry(form: int) -> str:
 
 def build(program: Program, target: Machine) -> Compiled:
     """Plan, write LLVM assembly, compile it. Raises ProgramRefused for a malformed kernel."""
-    made = plan(program)
+    made = plan(program, target)
     functions: dict[Form, int] = {}
     number = [functions.setdefault(_of_any_length(form), len(functions)) for form in made.forms]
     works, objects = _assembled(tuple(functions), target)
@@ -75,7 +77,8 @@ def build(program: Program, target: Machine) -> Compiled:
         count = form.domain[0] if _is_row(form) else work.units
         stages.append(Stage(function, slots, count, work.grain, form.points, wait))
     scratch = max((work.scratch for work in works), default=0)
-    return Compiled(objects, len(functions), tuple(tensors), tuple(stages), dict(made.offsets), made.arena, scratch)
+    numbers, steps, offsets = tuple(tensors), tuple(stages), dict(made.offsets)
+    return Compiled(objects, len(functions), numbers, steps, offsets, made.arena, scratch, dict(made.replaced))
 
 
 def _is_row(form: Form) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -61,6 +61,7 @@ class Executable:
         self._tensors = np.zeros(len(self._index) + 1, np.int64)
         self._slots, self._steps = _tables(code, self._library, threads)
         self._count = len(code.stages)
+        self._replaced = code.replaced
         for name, offset in code.offsets.items():
             self._tensors[self._index[name]] = self._arena.ctypes.data + offset
         for name, array in self._constants.items():
@@ -87,11 +88,15 @@ class Executable:
 
         return share
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input."""
+    def run(self, inputs: Mapping[str, Array], donate: Collection[str] = ()) -> dict[str, Array]:
+        """The outputs by port name, as fresh C-contiguous arrays. Raises UsageError for a missing or mistyped input.
+
+        The arrays of inputs named in `donate` are given away: they may be overwritten, and be returned as outputs.
+        """
         arrays = {n: _aligned(a) for n, a in check_inputs(self.program, inputs).items()}
+        given = {t: arrays[n] for n, t in self._replaced.items() if n in donate and arrays[n].flags.writeable}
         with self._lock:
-            made = {tensor: self._outputs.take(shape, dtype) for tensor, shape, dtype in self._fresh}
+            made = {t: given[t] if t in given else self._outputs.take(shape, kind) for t, shape, kind in self._fresh}
             self._tensors[self._varying] = [
                 a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())
             ]

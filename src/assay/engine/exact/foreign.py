@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Emulated:
         with tempfile.TemporaryDirectory() as folder:
             self._executable = _linked(code, Path(folder))
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], donate: Collection[str] = ()) -> dict[str, Array]:
         """See `assay.engine.Executable.run`."""
         with tempfile.TemporaryDirectory() as folder:
             executable, file = Path(folder) / "program", Path(folder) / "memory"

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import llvmlite.ir as ir
 
+from assay.program.kernel import Order
+
 from . import block
 from .code import I64, PTR, VOID, integer
 from .form import Form
@@ -37,8 +39,9 @@ def declare(module: ir.Module, name: str, form: Form, target: Machine) -> Work:
     function = ir.Function(module, kind, name + ".body")
     function.linkage = "internal"
     function.attributes.add("nounwind")
-    for argument in function.args[: form.slots]:
-        argument.add_attribute("noalias")
+    if form.order is not Order.NONE or form.target:  # a plain loop may overwrite what it reads (donate.py)
+        for argument in function.args[: form.slots]:
+            argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     *buffers, low, high, scratch = function.args
     outer = Frame.outermost(form, builder, buffers)

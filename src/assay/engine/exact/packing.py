@@ -15,7 +15,7 @@ from .form import Access, Check, check_depends
 from .frame import Frame, loop
 from .storage import pack
 
-__all__ = ["Walk", "copy", "panels", "transpose", "unload"]
+__all__ = ["Walk", "copy", "panels", "transpose", "turned", "unload"]
 
 
 UNROLLED = 4
@@ -162,7 +162,7 @@ def transpose(
             b.load(code.element(start, F32, integer(n * steps[0])), typ=code.wide(F32), align=4) for n in range(width)
         ]
         start = code.element(target, F32, b.add(b.mul(c, integer(steps[1])), r))
-        for n, line in enumerate(_turned(code, lines)):
+        for n, line in enumerate(turned(code, lines)):
             b.store(line, code.element(start, F32, integer(n * steps[1])), align=4)
         return ()
 
@@ -173,7 +173,7 @@ def transpose(
     loop(b, integer(0), rows, width, (), across)
 
 
-def _turned(code: Code, lines: list[ir.Value]) -> list[ir.Value]:
+def turned(code: Code, lines: list[ir.Value]) -> list[ir.Value]:
     """The columns of a square of lanes: log2 rounds of interleaving line n with line n + width / 2."""
     b, width = code.builder, code.width
     kind = ir.VectorType(I32, width)

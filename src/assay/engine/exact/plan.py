@@ -9,6 +9,7 @@ from assay.program.program import Program
 from assay.program.types import DType, Port
 
 from .border import bordered
+from .donate import readers, replaced
 from .form import Form, collapse
 from .fuse import fused
 from .layout import arranged
@@ -25,13 +26,17 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """`offsets` places every intermediate tensor in an arena of `arena` bytes; the others have arrays of their own."""
+    """`offsets` places every intermediate tensor in an arena of `arena` bytes; the others have arrays of their own.
+
+    `waits` says before which steps the threads must meet; `replaced` which inputs an output's tensor may overwrite.
+    """
 
     forms: tuple[Form, ...]
     steps: tuple[Step, ...]
     offsets: dict[str, int]
     arena: int
     waits: tuple[bool, ...]
+    replaced: dict[str, str]
 
 
 def plan(program: Program, target: Machine | None = None) -> Plan:
@@ -51,10 +56,11 @@ def plan(program: Program, target: Machine | None = None) -> Plan:
     for part in fused(parts, kept):
         form = collapse(part.form)
         steps.append(Step(forms.setdefault(form, len(forms)), part.tensors, 1 if form.target else len(form.stores)))
-    steps = ordered(steps, sizes, kept)
+    pairs = replaced(program, steps, tuple(forms))
+    steps = ordered(steps, sizes, kept, readers(steps, pairs))
     offsets, arena = _place(steps, sizes, kept)
-    waits = _barriers(steps, sizes, offsets)
-    return Plan(tuple(forms), tuple(steps), offsets, arena, waits)
+    waits = _barriers(steps, sizes, offsets, {tensor: state for state, tensor in pairs.items()})
+    return Plan(tuple(forms), tuple(steps), offsets, arena, waits, pairs)
 
 
 def _tensors(program: Program) -> dict[str, Port]:
@@ -122,8 +128,13 @@ def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
     free[:] = merged
 
 
-def _barriers(steps: list[Step], sizes: dict[str, int], offsets: dict[str, int]) -> tuple[bool, ...]:
-    """Whether the threads must meet before each step: it touches what a step since the last meeting wrote or read."""
+def _barriers(
+    steps: list[Step], sizes: dict[str, int], offsets: dict[str, int], same: dict[str, str]
+) -> tuple[bool, ...]:
+    """Whether the threads must meet before each step: it touches what a step since the last meeting wrote or read.
+
+    A tensor in `same` may lie where another one does.
+    """
     waits = []
     written: list[tuple[str, int, int]] = []
     read: list[tuple[str, int, int]] = []
@@ -131,7 +142,7 @@ def _barriers(steps: list[Step], sizes: dict[str, int], offsets: dict[str, int])
     def span(tensor: str) -> tuple[str, int, int]:
         if tensor in offsets:
             return "", offsets[tensor], offsets[tensor] + _aligned(sizes[tensor])
-        return tensor, 0, 1
+        return same.get(tensor, tensor), 0, 1
 
     def meets(a: tuple[str, int, int], others: list[tuple[str, int, int]]) -> bool:
         return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for b in others)

@@ -29,6 +29,8 @@ ROWS, COLUMNS = 512, 512
 """The largest block of the result that is one unit of work."""
 SMALLEST = 4096
 """Products with fewer terms than this go through the generic nest."""
+FEW = 4
+"""Rows for which columns are not packed."""
 NEAR = 64
 """Terms that are less floats apart than this need not be brought together for the tiles."""
 UNITS, WORTH = 2, 1 << 17
@@ -222,6 +224,16 @@ class Product:
         whole = self.depth % width == 0 and self.slice * self.terms % width == 0
         return self._even(access) == 1 and whole and self.columns.count % width == 0
 
+    @cached_property
+    def streamed(self) -> bool:
+        """Whether columns are turned in registers: too few rows use them again for packing to pay."""
+        if self.rows.count > FEW or not (self.columns_turned and self.rows_direct and self.result_direct):
+            return False
+        access, width = self.columns.access, self.target.vector
+        if access.checks or access.dtype is not DType.FLOAT32 or len(self.columns.dims) > 1 or len(self.form.fold) > 1:
+            return False
+        return self.columns.count % width == 0 and self.form.fold[0] % width == 0
+
     @property
     def stage_step(self) -> int:
         """Floats between columns on their way to a transposition."""
@@ -274,6 +286,8 @@ class Product:
     @cached_property
     def scratch(self) -> tuple[int, int, int, int]:
         """Floats of scratch: the packed columns, what is on its way to or from a transposition, rows, result."""
+        if self.streamed:
+            return 0, 0, 0, 0
         depth = round_up(self.depth, self.target.vector)
         staged = self.columns_turned and not self.turned_in_place
         columns = 0 if self.columns_direct else depth * self.column_step

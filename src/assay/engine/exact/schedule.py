@@ -30,13 +30,20 @@ class Step(NamedTuple):
         return tuple(dict.fromkeys(t for t in self.tensors[self.outputs :] if t not in self.made))
 
 
-def ordered(steps: Sequence[Step], sizes: dict[str, int], kept: set[str]) -> list[Step]:
-    """The steps in their new order; tensors in `kept` have memory of their own. They are given in a possible order."""
-    return _Order(steps, sizes, kept).run()
+def ordered(
+    steps: Sequence[Step], sizes: dict[str, int], kept: set[str], before: Sequence[set[int]] = ()
+) -> list[Step]:
+    """The steps in their new order; tensors in `kept` have memory of their own. They are given in a possible order.
+
+    `before` has for each step others, of a smaller number, that have to run first whatever they make.
+    """
+    return _Order(steps, sizes, kept, before or [set() for _ in steps]).run()
 
 
 class _Order:
-    def __init__(self, steps: Sequence[Step], sizes: dict[str, int], kept: set[str]) -> None:
+    def __init__(
+        self, steps: Sequence[Step], sizes: dict[str, int], kept: set[str], before: Sequence[set[int]]
+    ) -> None:
         self.steps = steps
         self.maker = {t: n for n, step in enumerate(steps) for t in step.made}
         self.readers: dict[str, set[int]] = {t: set() for t in self.maker}
@@ -45,7 +52,14 @@ class _Order:
                 if tensor in self.maker:
                     self.readers[tensor].add(n)
         self.sizes = {t: 0 if t in kept else sizes[t] for t in self.maker}
-        self.waiting = [len({self.maker[t] for t in s.read if t in self.maker}) for s in steps]
+        self.needs = [
+            b | {self.maker[t] for t in s.read if t in self.maker} for s, b in zip(steps, before, strict=True)
+        ]
+        self.waiting = [len(needed) for needed in self.needs]
+        self.after: list[set[int]] = [set() for _ in steps]
+        for n, needed in enumerate(self.needs):
+            for m in needed:
+                self.after[m].add(n)
         self.waits = [self._grows(n) for n in range(len(steps))]
         self.done = [False] * len(steps)
         self.order: list[Step] = []
@@ -69,8 +83,7 @@ class _Order:
         stack = [n]
         while stack:
             top = stack[-1]
-            needed = {self.maker[t] for t in self.steps[top].read if t in self.maker}
-            missing = sorted((m for m in needed if not self.done[m]), reverse=True)
+            missing = sorted((m for m in self.needs[top] if not self.done[m]), reverse=True)
             if missing and not self.done[top]:
                 stack += missing
             else:
@@ -91,7 +104,7 @@ class _Order:
                 if tensor in self.maker:
                     self.readers[tensor].discard(n)
                     near |= self.readers[tensor] if len(self.readers[tensor]) == 1 else set()
-            for reader in {r for t in self.steps[n].made for r in self.readers[t]}:
+            for reader in self.after[n]:
                 self.waiting[reader] -= 1
                 near.add(reader)
             todo += sorted((m for m in near if self.waiting[m] == 0 and self._gives(m)), reverse=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import prod
 
 from .compose import Index, Split, digits, identity, inside_of, split
-from .form import Access, Affine, Form, rewritten
+from .form import Access, Affine, Arg, Form, rewritten
 from .part import Part
 
 __all__ = ["arranged"]
@@ -101,17 +101,17 @@ def _following(reader: Part, part: Part, domain: tuple[int, ...], index: Index) 
     """The reader with its accesses to the result in the new order; None where they would not be affine."""
     form = reader.form
     while True:
+        places: dict[Arg, Arg] = {}
         try:
-            places = {
-                a: _place(a, form, part, domain, index)
-                for a in form.args()
-                if isinstance(a, Access) and reader.tensors[a.slot] == part.output
-            }
+            for arg in form.statements[0].args:
+                if isinstance(arg, Access) and reader.tensors[arg.slot] == part.output:
+                    place = _place(arg, form, part, domain, index)
+                    if place is None:
+                        return None
+                    places[arg] = place
             break
         except Split as request:
             form = split(form, request.dim, request.inner)
-    if any(place is None for place in places.values()):
-        return None
     statements = tuple(s._replace(args=tuple(places.get(a, a) for a in s.args)) for s in form.statements)
     return replace(reader, form=replace(form, statements=statements))
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.resources import files
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from assay.engine.clear import Interpreter
-from assay.errors import RefusedError
 from assay.program import OPSETS, load
 
 RNG = np.random.default_rng(4)
@@ -67,59 +64,3 @@ def test_functions_with_attributes_and_defaults(graph, same):
     g.outputs = ["y", "z"]
     g.node("F", ["x"], ["y"], domain="local", slope=0.5).node("F", ["x"], ["z"], domain="local")
     same(g.run(), g.expected())
-
-
-def constant_inputs(model, values):
-    """The model with its small integer and scalar inputs made initializers, as the shape of a result demands."""
-    small = {n for n, a in values.items() if a.size == 1 or (a.dtype.kind in "iub" and a.size <= 64)}
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    copy.graph.initializer.extend(numpy_helper.from_array(values[n], n) for n in small)
-    kept = [i for i in copy.graph.input if i.name not in small]
-    del copy.graph.input[:]
-    copy.graph.input.extend(kept)
-    return copy, {n: a for n, a in values.items() if n not in small}
-
-
-def run_case(model, values):
-    try:
-        program = load(model.SerializeToString(), named=False)
-    except RefusedError:
-        model, values = constant_inputs(model, values)
-        program = load(model.SerializeToString(), named=False)
-    return Interpreter(program).run(values)
-
-
-def arrays(values):
-    return [numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else np.asarray(v) for v in values]
-
-
-@pytest.mark.slow
-def test_the_standards_node_cases():
-    """Every case of ONNX's backend test-suite that is not refused is right; and most are not refused."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from onnx.backend.test.case.node import collect_testcases
-
-        cases = [c for c in collect_testcases(None) if c.model is not None]
-    passed = 0
-    for case in cases:
-        try:
-            inputs, outputs = (arrays(values) for values in case.data_sets[0])
-        except (TypeError, ValueError):
-            continue  # sequences
-        if any(a.dtype == object for a in inputs + outputs):
-            continue  # optionals and strings
-        try:
-            found = run_case(case.model, dict(zip([i.name for i in case.model.graph.input], inputs, strict=False)))
-        except RefusedError:
-            continue
-        for value, want in zip(found.values(), outputs, strict=True):
-            assert (value.dtype, value.shape) == (want.dtype, want.shape), case.name
-            loose = value.dtype.itemsize < 4
-            wide = (np.asarray(a, np.float64) for a in (value, want))
-            np.testing.assert_allclose(
-                *wide, rtol=1e-2 if loose else 1e-3, atol=1e-2 if loose else 1e-5, err_msg=case.name
-            )
-        passed += 1
-    assert passed >= 1100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,8 @@ def conformance(
 
     started, tally = time.perf_counter(), Tally()
     wanted = text.lower()
-    for number, result in enumerate(run(engine, lambda name, op: wanted in name.lower() or wanted in op.lower()), 1):
+    results = run(engine, lambda name, operator: wanted in name.lower() or wanted in operator.lower())
+    for number, result in enumerate(results, 1):
         tally.add(result)
         if result.outcome == "wrong":
             say(f"[red]wrong[/] {escape(result.case)}: {escape(result.reason[:400])}")
@@ -52,9 +53,12 @@ def conformance(
     if as_json:
         emit(report)
     else:
-        _show(tally, f"ONNX {onnx.__version__}, engine {engine}, {seconds} s")
+        _show(report)
     if tally.wrong:
         names = [name for entry in tally.operators.values() for name in entry["wrong"]]
+        if as_json:  # the report is the one object on stdout
+            say(f"[red]{tally.wrong} wrong[/]: {escape(', '.join(names[:5]))}")
+            raise typer.Exit(MismatchError.exit_code)
         raise MismatchError(
             f"{tally.wrong} of ONNX's tests came out wrong: {', '.join(names[:5])}",
             hint="Run them alone with --filter; compare --engine clear.",
@@ -62,13 +66,15 @@ def conformance(
         )
 
 
-def _show(tally: Tally, caption: str) -> None:  # noqa: F821
+def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
+    caption = f"ONNX {report['onnx']}, engine {report['engine']}, {report['seconds']} s"
     table = Table("operator", "passed", "unsupported", "wrong", "why unsupported", caption=caption)
-    for operator, entry in sorted(tally.operators.items()):
+    for operator, entry in sorted(report["operators"].items()):
         reasons = "\n".join(f"{count} x {escape(why)}" for why, count in entry["unsupported"].items())
         counts = (str(entry["passed"]), str(sum(entry["unsupported"].values())), str(len(entry["wrong"])))
         table.add_row(escape(operator), *counts, reasons)
-    table.add_row("[bold]all[/]", *(f"[bold]{n}[/]" for n in (tally.passed, tally.unsupported, tally.wrong)), "")
+    totals = (f"[bold]{report[name]}[/]" for name in ("passed", "unsupported", "wrong"))
+    table.add_row("[bold]all[/]", *totals, "")
     answer(table)

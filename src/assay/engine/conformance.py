@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import numpy as np
 
 from assay.errors import AssayError, RefusedError
 
-__all__ = ["CHEAP", "Result", "Tally", "cases", "examine", "run"]
+__all__ = ["CHEAP", "Result", "Tally", "cases", "examine", "operators_of", "reason_of", "run"]
 
 CHEAP = 200_000
 """Scalar operations up to which a case runs in the clear interpreter, too, and must have the same bits there."""

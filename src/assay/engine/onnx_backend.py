@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import IR_VERSION, GraphProto, ModelProto, NodeProto, ValueInfoProto, defs, helper, numpy_helper
+from onnx import IR_VERSION, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, defs, helper, numpy_helper
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 from assay.errors import RefusedError, UnsupportedOperator, UsageError
@@ -99,7 +99,8 @@ class AssayRep(BackendRep):
         executable, decisive = self.specialised(given)
         found = executable.run({name: array for name, array in given.items() if name not in decisive})
         names = [output.name for output in self._model.graph.output]
-        return tuple(namedtupledict("Outputs", names)(*(found[name] for name in names)))
+        outputs: tuple[Any, ...] = namedtupledict("Outputs", names)(*(found[name] for name in names))
+        return outputs
 
     def specialised(self, given: Mapping[str, Any]) -> tuple[Executable, frozenset[str]]:
         """What runs these inputs, and the names of those that are constants in it."""
@@ -146,10 +147,12 @@ def specialise(model: ModelProto, arrays: Mapping[str, Array], decisive: frozens
     result = ModelProto()
     result.CopyFrom(model)
     graph: GraphProto = result.graph
-    initial = {tensor.name for tensor in graph.initializer}
+    defaults = {tensor.name: tensor for tensor in graph.initializer if tensor.name not in arrays}
+    del graph.initializer[:]
+    graph.initializer.extend(TensorProto.FromString(t.SerializeToString()) for t in defaults.values())
     kept = []
     for info in graph.input:
-        if info.name in initial:
+        if info.name in defaults:
             continue
         array = arrays.get(info.name)
         if info.name in decisive and array is not None:
@@ -157,10 +160,9 @@ def specialise(model: ModelProto, arrays: Mapping[str, Array], decisive: frozens
             continue
         if array is not None and info.type.HasField("tensor_type"):
             del info.type.tensor_type.shape.dim[:]
+            info.type.tensor_type.shape.SetInParent()
             for size in array.shape:
                 info.type.tensor_type.shape.dim.add().dim_value = size
-            if not array.ndim:
-                info.type.tensor_type.shape.SetInParent()
         kept.append(info)
     kept = [ValueInfoProto.FromString(info.SerializeToString()) for info in kept]
     del graph.input[:]

@@ -114,7 +114,7 @@ def _tolerance(node: NodeProto, graph: Graph, x: list[Array], wanted: Array) -> 
         return 2e3 * widest * largest + 64 * unit * size
     return (
         64 * unit * size
-        + 16 * widest * largest * (op in ("Softmax", "LogSoftmax", "ReduceLogSumExp", "Gelu", "Mish"))
+        + 16 * widest * largest * (op in ("Softmax", "LogSoftmax", "ReduceLogSumExp", "Gelu", "Mish", "Attention"))
         + 8 * unit
     )
 

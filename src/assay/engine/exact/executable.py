@@ -42,7 +42,7 @@ def compile(
     """
     if threads < 1:
         raise UsageError(f"{threads} threads cannot run anything", threads=threads)
-    target = replace(machine(features), threads=threads)
+    target = replace(machine(features), threads=1 << (threads - 1).bit_length())  # few kinds of code for many counts
     code = cached(program, target, user_cache() if cache == "user" else cache)
     return Executable(program, threads, code, target)
 

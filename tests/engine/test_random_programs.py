@@ -64,6 +64,15 @@ def test_a_block_whose_rows_fill_no_square() -> None:
         check(graph, [(level, 2) for level in levels()])
 
 
+def test_an_input_that_an_output_shows_is_not_written_over() -> None:
+    """Once it was, when it was given away: the output was copied from it only afterwards."""
+    graph = Graph(Random(1), wild=False)
+    x = graph.input(DType.FLOAT32, (3, 16, 5, 1))
+    graph.add("Squeeze", [x, graph.constant([3])])
+    graph.add("Add", [x, x])
+    check(graph, [(level, 1) for level in levels()], share=1)
+
+
 @every(25)
 @given(SEEDS)
 def test_ordinary_numbers_agree_with_onnx_runtime(seed: int) -> None:

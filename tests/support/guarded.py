@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from assay.engine.exact import executable
+from assay.engine.exact.outputs import Outputs
 
 __all__ = ["guarded", "guarding"]
 
@@ -37,16 +38,13 @@ def guarded(array: Array, at_end: bool = True) -> Array:
 
 
 class _Numpy:
-    """numpy, but its fresh arrays are guarded."""
+    """numpy, but what it makes contiguous is guarded."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
-
-    def empty(self, shape: Any, dtype: Any) -> Array:
-        return guarded(np.full(shape, 0xA5, np.uint8).astype(dtype), self._random.random() < 0.7)
 
     def ascontiguousarray(self, array: Array) -> Array:
         return guarded(np.ascontiguousarray(array), self._random.random() < 0.7)
@@ -55,5 +53,9 @@ class _Numpy:
 @contextmanager
 def guarding(random: Random) -> Iterator[None]:
     """Within this, the outputs and constants of compiled programs are guarded."""
-    with mock.patch.object(executable, "np", _Numpy(random)):
+
+    def take(_: Outputs, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        return guarded(np.full(shape, 0xA5, np.uint8).astype(dtype), random.random() < 0.7)
+
+    with mock.patch.object(executable, "np", _Numpy(random)), mock.patch.object(Outputs, "take", take):
         yield

@@ -35,6 +35,8 @@ def replaced(program: Program, steps: Sequence[Step], forms: Sequence[Form]) -> 
         state = STATE + port.removeprefix(NEXT)
         if not port.startswith(NEXT) or state not in inputs or shown.count(tensor) > 1 or tensor not in made:
             continue
+        if state in shown:  # another output shows what came in, and is copied when the run is over
+            continue
         writer = made[tensor]
         if last.get(state, -1) <= writer and _in_place(steps[writer], forms[steps[writer].form], state):
             found[state] = tensor

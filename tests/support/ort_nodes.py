@@ -87,7 +87,13 @@ def _refused(node: NodeProto, x: list[Array]) -> str:
         (a < 0).any() for a in x if a.dtype.kind not in "iub"
     ):
         return "roots, powers and logarithms of negative numbers"
-    if x and x[0].dtype.kind in "iu" and op not in EXACT and np.abs(x[0].astype(np.float64)).sum() > 2**24:
+    remainder = op == "Mod" and attributes.get("fmod", 0)
+    if (
+        x
+        and x[0].dtype.kind in "iu"
+        and (remainder or op not in EXACT)
+        and np.abs(x[0].astype(np.float64)).sum() > 2**24
+    ):
         return "integers that ONNX Runtime sums or multiplies as floats"
     if op == "LRN" and x[0].ndim != 4:
         return "a rank that ONNX Runtime does not take"

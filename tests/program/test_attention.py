@@ -22,7 +22,7 @@ CASES = [
     (1, [MASK], {}),
     (1, [floats(3, 5)], {"scale": 0.3, "softcap": 2.0}),
     (3, [None, *PAST], {"is_causal": 1}),
-    (4, [floats(1, 1, 3, 9), *PAST], {"is_causal": 1, "qk_matmul_output_mode": 2}),
+    (4, [floats(1, 1, 3, 9), *PAST], {"is_causal": 1, "qk_matmul_output_mode": 3}),
     (1, [None, None, None, np.int64([3, 5])], {"is_causal": 1}),
     (1, [], {"left_window_size": 1, "right_window_size": 0}),
 ]

@@ -40,16 +40,9 @@ def conformance(
             say(f"[dim]{number} tests, {time.perf_counter() - started:.0f} s[/]")
     if not tally.operators:
         raise NotFoundError(f"no test of ONNX {onnx.__version__} has {text!r} in its name", filter=text)
+    counts = {"passed": tally.passed, "unsupported": tally.unsupported, "wrong": tally.wrong}
     seconds = round(time.perf_counter() - started, 1)
-    report = {
-        "passed": tally.passed,
-        "unsupported": tally.unsupported,
-        "wrong": tally.wrong,
-        "operators": tally.operators,
-        "onnx": onnx.__version__,
-        "engine": engine,
-        "seconds": seconds,
-    }
+    report = {**counts, "operators": tally.operators, "onnx": onnx.__version__, "engine": engine, "seconds": seconds}
     if as_json:
         emit(report)
     else:

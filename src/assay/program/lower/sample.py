@@ -13,7 +13,7 @@ from .elementwise import cast, same_type
 from .formula import Real, polynomial
 from .known import known_ints
 from .node import Node, lowers
-from .product import window_of
+from .product import Window, window_of
 from .reduce import fold
 from .shape import concat
 from .value import Value
@@ -241,6 +241,17 @@ def _cells(
     return cast(ctx, (Real(ctx, fold(ctx, "add", total.value, (4, 5), False)) / float(ratio * ratio)).value, x.dtype)
 
 
+def _shifted_places(ctx: Context, shifts: Value, window: Window) -> list[list[tuple[Value, Real]]]:
+    """Neighbours of where a window's elements are moved to; shifts are (images, parts, *kernel, 2, *result)."""
+    taps = []
+    for n in range(2):
+        loop = ctx.loop((*window.size, *shifts.shape[5:]))
+        start = loop.coordinate(loop.axis({n: window.dilations[n], 2 + n: window.strides[n]}, offset=-window.begin[n]))
+        base = Real(ctx, loop.emit("cast", [start], _F32))
+        taps.append(_linear(ctx, Real(ctx, shifts.slice(4, n, 1).drop(4)) + base))
+    return taps
+
+
 @lowers("DeformConv")
 def deform_conv(ctx: Context, node: Node) -> Value:
     """Bilinear samples in binary32 at shifted places (0 outside), times the mask; then the product chain of Conv, plus bias."""
@@ -261,13 +272,7 @@ def deform_conv(ctx: Context, node: Node) -> Value:
     places = prod(size)
     if offset.shape != (images, parts * places * 2, *out) or min(out) < 1:
         node.refuse(f"offsets of shape {offset.shape}, expected {(images, parts * places * 2, *out)}")
-    shifts = ctx.reshape(offset, (images, parts, *size, 2, *out))
-    taps = []
-    for n in range(2):
-        loop = ctx.loop((*size, *out))
-        start = loop.coordinate(loop.axis({n: window.dilations[n], 2 + n: window.strides[n]}, offset=-window.begin[n]))
-        base = Real(ctx, loop.emit("cast", [start], _F32))
-        taps.append(_linear(ctx, Real(ctx, shifts.slice(4, n, 1).drop(4)) + base))
+    taps = _shifted_places(ctx, ctx.reshape(offset, (images, parts, *size, 2, *out)), window)
     grouped = ctx.reshape(x, (images, parts, channels // parts, *spatial))
     sampled = _interpolated(ctx, grouped, taps, 2, [])
     if mask is not None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "assay devnet down": ["--dir", "--help", "--json"],
     "assay devnet status": ["--dir", "--help", "--json"],
     "assay devnet up": ["--dir", "--help", "--json", "--solvers", "--verifiers"],
+    "assay conformance": ["--engine", "--filter", "--help", "--json"],
     "assay doctor": ["--help", "--json"],
     "assay fetch": ["--out -o", "TASK", *SUBMITTER],
     "assay replay": ["--help", "--interval", "--json", "--threads", "BUNDLE"],

@@ -90,7 +90,7 @@ class Order(StrEnum):
 
 
 class Scatter(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Where a scattering kernel writes. The output starts as a copy of the tensor `base`, which has its dtype and as many elements.
+    """Where a scattering kernel writes. The output starts as a copy of `base`: its dtype, and as many elements.
 
     Then for each i of the domain in row-major order: t = the element at `axes` under the shape `view` of the output;
     if it exists, output[t] = op(x_last, output[t]) — or x_last itself for op "copy". x_last is the last operand.

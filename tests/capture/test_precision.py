@@ -150,12 +150,12 @@ def autocast_curve(module, batches):
 
 
 def test_it_learns_as_float32_does_and_as_torch_does(narrow, wide):
-    """The band that docs/capture.md states: 2 % of float32's loss, 1 % of torch's, over 50 steps."""
+    """The band that docs/capture.md states: 1 % of either loss at each of 50 steps."""
     batches = sentences(50)
     found, _ = run(exact.compile(narrow[1]), narrow[2], batches)
     exactly, _ = run(exact.compile(wide[1]), wide[2], batches)
     assert exactly[-1] < 0.5 * exactly[0]
-    np.testing.assert_allclose(found, exactly, rtol=2e-2)
+    np.testing.assert_allclose(found, exactly, rtol=1e-2)
     np.testing.assert_allclose(found, autocast_curve(narrow[0], batches), rtol=1e-2)
 
 

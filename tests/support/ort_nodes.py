@@ -87,6 +87,12 @@ def _refused(node: NodeProto, x: list[Array]) -> str:
         (a < 0).any() for a in x if a.dtype.kind not in "iub"
     ):
         return "roots, powers and logarithms of negative numbers"
+    if (
+        op in ("ReduceProd", "CumProd")
+        and x[0].dtype.kind in "iu"
+        and np.log2(np.maximum(np.abs(x[0] * 1.0), 1)).sum() > 24
+    ):
+        return "integers that ONNX Runtime sums or multiplies as floats"
     remainder = op == "Mod" and attributes.get("fmod", 0)
     if (
         x

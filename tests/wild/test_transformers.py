@@ -59,6 +59,7 @@ def test_llama_with_padded_sentences(follows_torch):
     follows_torch(llama(), next_tokens, RULE, batches)
 
 
+@pytest.mark.slow
 def test_llama_with_the_attention_written_out(follows_torch):
     batches = [{"x": s[:, :-1], "y": s[:, 1:]} for s in sentences(2)]
     follows_torch(llama(attn_implementation="eager", num_key_value_heads=1), next_tokens, RULE, batches)

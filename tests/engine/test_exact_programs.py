@@ -259,3 +259,29 @@ def test_threads_and_instruction_sets_do_not_matter(
     except ConfigError:
         pytest.skip(f"this machine has no {level}")
     assert same(digits.train(compile(digits.program, **options), 6), trace)
+
+
+def test_a_border_takes_nobody_s_name():
+    """The copies that products read have names of their own, whatever a foreign program calls its inputs."""
+    from onnx import TensorProto, helper
+
+    from assay.program import load
+
+    def graph(name):
+        def value(n, shape):
+            return helper.make_tensor_value_info(n, TensorProto.FLOAT, shape)
+
+        nodes = [
+            helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+            helper.make_node("Add", ["c", name], ["y"]),
+        ]
+        inputs = [value("x", [2, 8, 12, 12]), value("w", [8, 8, 3, 3]), value(name, [2, 8, 12, 12])]
+        made = helper.make_graph(nodes, "g", inputs, [value("y", [2, 8, 12, 12])])
+        model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        return load(model.SerializeToString(), named=False)
+
+    (border,) = {t for step in plan(graph("z")).steps for t in step.tensors if "border" in t}
+    hostile = graph(border)
+    rng = np.random.default_rng(1)
+    inputs = {p.name: rng.normal(size=p.shape).astype(np.float32) for p in hostile.inputs}
+    assert compile(hostile).run(inputs)["y"].tobytes() == Interpreter(hostile).run(inputs)["y"].tobytes()

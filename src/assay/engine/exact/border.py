@@ -45,6 +45,8 @@ def _with_copies(part: Part, tensors: dict[str, Port]) -> Iterator[Part]:
         shape, form, inner = found
         assert isinstance(arg, Access)
         name = f"{part.output} border {n}"
+        while name in tensors:  # a stranger's program may call its inputs what it likes
+            name += "'"
         tensors[name] = Port(name, arg.dtype, shape)
         yield Part(form, (name, names[arg.slot]))
         args.append(inner._replace(slot=len(names)))

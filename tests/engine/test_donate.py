@@ -117,6 +117,17 @@ def test_what_is_not_given_away_or_read_only_stays():
         assert array.tobytes() == before[name].tobytes()
 
 
+def test_one_array_given_away_under_two_names_is_not_overwritten():
+    program = training(UPDATE)
+    engine, given = compile(program), inputs_of(program)
+    given["state/y"] = given["state/x"]
+    before = {name: a.copy() for name, a in given.items()}
+    outputs = engine.run(given, ["state/x", "state/y"])
+    assert given["state/x"].tobytes() == before["state/x"].tobytes()
+    for name, array in engine.run(before).items():
+        assert outputs[name].tobytes() == array.tobytes()
+
+
 def test_a_training_step_needs_no_second_state():
     """Every tensor of the digits' state is updated where it is, and twenty steps leave the bits of twenty fresh ones."""
     folder = files("assay") / "assets" / "digits"

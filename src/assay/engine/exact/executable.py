@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -94,12 +95,11 @@ class Executable:
         The arrays of inputs named in `donate` are given away: they may be overwritten, and be returned as outputs.
         """
         arrays = {n: _aligned(a) for n, a in check_inputs(self.program, inputs).items()}
-        given = {t: arrays[n] for n, t in self._replaced.items() if n in donate and arrays[n].flags.writeable}
+        places = [a.__array_interface__["data"][0] for a in arrays.values()]
+        given = self._given(arrays, places, set(donate)) if donate else {}
         with self._lock:
             made = {t: given[t] if t in given else self._outputs.take(shape, kind) for t, shape, kind in self._fresh}
-            self._tensors[self._varying] = [
-                a.__array_interface__["data"][0] for a in (*arrays.values(), *made.values())
-            ]
+            self._tensors[self._varying] = places + [a.__array_interface__["data"][0] for a in made.values()]
             self._team.run()
         known = {**self._constants, **arrays, **made}
         outputs: dict[str, Array] = {}
@@ -107,6 +107,13 @@ class Executable:
             fresh = made.pop(tensor, None)
             outputs[port.name] = (np.array(known[tensor]) if fresh is None else fresh).reshape(port.shape)
         return outputs
+
+    def _given(self, arrays: dict[str, Array], places: list[int], names: set[str]) -> dict[str, Array]:
+        """By tensor, the arrays that it may overwrite: those that can be written, and that no other input shares."""
+        shared = Counter(places)
+        place = dict(zip(arrays, places, strict=True))
+        found = {t: n for n, t in self._replaced.items() if n in names and shared[place[n]] == 1}
+        return {t: arrays[n] for t, n in found.items() if arrays[n].flags.writeable}
 
 
 def _aligned(array: Array) -> Array:

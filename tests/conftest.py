@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,12 @@ DEMO_SECONDS = 300
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compiled programs are kept for this run only: not in the user's cache, but shared by all its processes."""
+    """Compiled programs are kept for this run only: not in the user's cache, but shared by all its processes.
+
+    A shell that starts this run in its background has SIGINT ignored, by all its children too; some tests send it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "ASSAY_CACHE" not in os.environ:  # the workers of a parallel run inherit the first one's
         os.environ["ASSAY_CACHE"] = folder = tempfile.mkdtemp(prefix="assay-tests-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

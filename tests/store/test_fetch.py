@@ -243,3 +243,14 @@ def test_two_threads_fetch_the_same_blob(local: Store, honest: str) -> None:
         for thread in threads:
             thread.join()
     assert found == [DATA] * 4
+
+
+def test_silence_is_told_from_no(tmp_path: Path) -> None:
+    """Asking again may help where a source did not answer; where all said no, it does not."""
+    with socket.socket() as nobody, Server(Store(tmp_path / "empty")) as empty:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
+        dead = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        for sources, silent in (([dead], True), ([empty, dead], True), ([empty], False)):
+            with Fetcher(Store(tmp_path / "mine"), sources) as fetcher, pytest.raises(BlobMissing) as caught:
+                fetcher.fetch(BLOB)
+            assert caught.value.evidence["silent"] is silent

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from assay.chain import Client, Market, Stakes, Token
 from assay.engine import exact
-from assay.errors import BlobRefused, MismatchError, RefusedError, UnavailableError
+from assay.errors import BlobMissing, BlobRefused, MismatchError, RefusedError, UnavailableError
 from assay.observe import ProgressBoard, get_log
 from assay.program import Limits, Program, load
 from assay.proof import Dataset, Runner
@@ -96,6 +96,13 @@ class Session:
                 with attempt:
                     self.fetcher.push(blob, depot)
 
+    def wait_for(self, blob: Blob) -> Path:
+        """Where the blob is now; waits up to a minute for depots that do not answer: they may be restarting."""
+        for attempt in stamina.retry_context(_silence, attempts=40, timeout=60, wait_max=1.0):
+            with attempt:
+                path = self.fetcher.fetch(blob)
+        return path
+
     def read(self, blob: Blob) -> bytes:
         """The bytes of a blob. What the disk has spoilt since it came is asked for again."""
         self.fetcher.fetch(blob)
@@ -157,3 +164,7 @@ class Session:
     def folder_of(self, task: str) -> Path:
         """Where this role remembers what it did for a task."""
         return self.settings.folder / "tasks" / task.removeprefix("0x")
+
+
+def _silence(error: Exception) -> bool:
+    return isinstance(error, BlobMissing) and bool(error.evidence.get("silent"))

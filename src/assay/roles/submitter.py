@@ -143,7 +143,7 @@ class Submitter:
         commitment = self.session.market.record(task_id).commitment
         if commitment is None:
             raise NotFoundError(f"Nobody has committed to a result of task {task_id}.")
-        return parse(Trajectory, self.session.fetcher.fetch(commitment.trajectory).read_bytes())
+        return parse(Trajectory, self.session.wait_for(commitment.trajectory).read_bytes())
 
     def collect(self) -> int:
         """Withdraw what the market owes this submitter; returns the amount."""
@@ -167,10 +167,10 @@ class Submitter:
         trajectory = self.trajectory(task_id)
         # The model first: that a checkpoint which nobody drew is gone takes the proof away, not what was paid for.
         model = folder / "model.safetensors"
-        self.session.fetcher.fetch(trajectory.checkpoints[-1].blob)
+        self.session.wait_for(trajectory.checkpoints[-1].blob)
         copy_out(self.session.store, trajectory.checkpoints[-1].blob, model)
         bundle = folder / "proof"
-        write_bundle(bundle, spec, trajectory, self.session.fetcher.fetch, found)
+        write_bundle(bundle, spec, trajectory, self.session.wait_for, found)
         return Fetched(str(model), str(receipt_file), str(bundle))
 
     def _push(self, snapshot: Snapshot) -> None:

@@ -58,7 +58,8 @@ class Fetcher:
     def fetch(self, blob: Blob) -> Path:
         """The path of the blob in the local store, fetched if it is not there yet.
 
-        Raises BlobMissing(reasons={source: why}) if no source has it whole.
+        Raises BlobMissing(reasons={source: why}) if no source has it whole; `silent` tells whether one did not answer,
+        so that asking again may help.
         """
         if self.store.has(blob):
             return self.store.path(blob)
@@ -74,13 +75,16 @@ class Fetcher:
     def _ask(self, sha256: str, size: int, download: Callable[[str], Path]) -> Path:
         """The first source's answer that is right; otherwise every source's reason."""
         reasons: dict[str, str] = {}
+        silent = False
         for source in self.sources:
             try:
                 return download(source)
             except (httpx2.HTTPError, httpx2.InvalidURL, BlobRefused, BlobMissing, UnavailableError) as error:
                 reasons[source] = str(error) or type(error).__name__
+                silent = silent or isinstance(error, httpx2.TransportError | UnavailableError)
         asked = f"{len(reasons)} sources asked" if reasons else "no sources known"
-        raise BlobMissing(f"blob {sha256[:12]}… cannot be had: {asked}", sha256=sha256, size=size, reasons=reasons)
+        evidence = {"sha256": sha256, "size": size, "reasons": reasons, "silent": silent}
+        raise BlobMissing(f"blob {sha256[:12]}… cannot be had: {asked}", **evidence)
 
     def __call__(self, blob: Blob) -> Path:
         """`fetch`: a fetcher is itself a source of blobs."""

@@ -44,7 +44,9 @@ def show_receipt(receipt: Receipt, symbol: str, more: Mapping[str, str] | None =
 
 def describe(judged: Mapping[str, float | None]) -> dict[str, str]:
     """The submitter's own judgement as lines of a receipt."""
-    lines = {"loss": f"{judged['loss_first']:.4f} → {judged['loss_last']:.4f}"}
+    lines: dict[str, str] = {}
+    if judged["loss_first"] is not None:
+        lines["loss"] = f"{judged['loss_first']:.4f} → {judged['loss_last']:.4f}"
     if judged["accuracy"] is not None:
         lines["accuracy"] = f"{judged['accuracy']:.2%} on held-out rows"
     return lines

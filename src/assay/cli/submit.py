@@ -81,7 +81,7 @@ def read_submission(source: str, store: Store) -> Package:
     if path.suffix == ".py":
         from assay.market.job import package_job, read_job
 
-        with console.status("capturing the training step"):
+        with console.status("making a task of your code"):
             return package_job(read_job(path, function or "task"), store)
     raise UsageError(
         f"{source!r} is neither a Python file nor a task file.", hint="Give FILE.py[:function] or TASK.toml."

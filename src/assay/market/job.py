@@ -1,4 +1,4 @@
-"""From the user's own Python file to a task: run the file, capture the training that its function returns."""
+"""From the user's own Python file to a task: run the file, package the training or inference that it returns."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from assay.errors import AssayError, NotFoundError, UsageError
 from assay.program import load
 from assay.store import Store
 
+from .inference import Inference, package_inference
 from .package import Package, Plan, package
 
 __all__ = ["package_job", "read_job"]
 
 
-def read_job(path: Path, function: str = "task") -> Job:
-    """Run the Python file at `path` and call its `function`, which returns a Job. It is the submitter's own code.
+def read_job(path: Path, function: str = "task") -> Job | Inference:
+    """Run the Python file at `path` and call its `function`, which returns a Job or an Inference.
 
-    What it prints goes to stderr: stdout is for this command's own data.
+    It is the submitter's own code. What it prints goes to stderr: stdout is for this command's own data.
 
     Raises NotFoundError or UsageError; an error inside the file is shown with its own traceback as the cause.
     """
@@ -51,16 +52,18 @@ def read_job(path: Path, function: str = "task") -> Job:
     finally:
         with contextlib.suppress(ValueError):
             sys.path.remove(str(path.parent.resolve()))
-    if not isinstance(job, Job):
+    if not isinstance(job, Job | Inference):
         raise UsageError(
-            f"{function}() in {path} returned {type(job).__name__}, not an assay.capture.Job.",
+            f"{function}() in {path} returned {type(job).__name__}, not an assay.capture.Job or an assay.market.Inference.",
             hint="See examples/digits/train.py.",
         )
     return job
 
 
-def package_job(job: Job, store: Store) -> Package:
+def package_job(job: Job | Inference, store: Store) -> Package:
     """Capture `job` and package it into `store`. Raises CaptureError for what can't be captured."""
+    if isinstance(job, Inference):
+        return package_inference(job, store)
     batch = job.example_batch()
     judging = {}
     with contextlib.redirect_stdout(sys.stderr):

@@ -103,7 +103,10 @@ def package(
     """
     program = load(source)
     if not program.is_training:
-        raise RefusedError("The program carries no state from step to step.", hint="Capture it with training_step.")
+        raise RefusedError(
+            "The program carries no state from step to step.",
+            hint="Capture it with training_step; for inference give it an answer sheet: assay.program.sheet.",
+        )
     state = decode_state(encode_state(initial), program.state)
     dataset = Dataset(dict(columns))
     _check_columns(program, dataset, plan.batch_size)

@@ -9,6 +9,7 @@ from .limits import OPSETS, Limits
 from .loader import load
 from .program import Cost, Program
 from .scalar import OPS, ScalarOp
+from .sheet import sheet
 from .types import DType, Port
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "kernel_bytes",
     "load",
     "program_bytes",
+    "sheet",
 ]

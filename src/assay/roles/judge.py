@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from assay.engine import exact
-from assay.errors import MismatchError, RefusedError
+from assay.errors import MismatchError
 from assay.market import Package
 from assay.program import Port
 from assay.program.program import BATCH, RESULT
@@ -53,8 +53,10 @@ def accuracy(package: Package, state: State, threads: int = 1) -> float | None:
     return right / len(labels)
 
 
-def first_and_last_loss(session: Session, package: Package, trajectory: Trajectory) -> tuple[float, float]:
-    """The exact losses of the first and the last step, replayed here from the committed checkpoints.
+def first_and_last_loss(
+    session: Session, package: Package, trajectory: Trajectory
+) -> tuple[float | None, float | None]:
+    """The exact losses of the first and the last step, replayed here from the committed checkpoints; None without a loss.
 
     Raises MismatchError if the last interval does not lead to the committed final state: trust nobody.
     """
@@ -66,7 +68,7 @@ def first_and_last_loss(session: Session, package: Package, trajectory: Trajecto
     if any(last.state[name].tobytes() != reached[name].tobytes() for name in reached):
         raise MismatchError("The last interval does not lead to the final state.", step=stop)
     if "loss" not in first.metrics[0]:
-        raise RefusedError("The program has no metric called loss.")
+        return None, None
     return float(first.metrics[0]["loss"]), float(last.metrics[-1]["loss"])
 
 

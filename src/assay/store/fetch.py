@@ -81,7 +81,8 @@ class Fetcher:
                 return download(source)
             except (httpx2.HTTPError, httpx2.InvalidURL, BlobRefused, BlobMissing, UnavailableError) as error:
                 reasons[source] = str(error) or type(error).__name__
-                silent = silent or isinstance(error, httpx2.TransportError | UnavailableError)
+                unanswered = isinstance(error, httpx2.TransportError | UnavailableError)
+                silent = silent or (unanswered and not isinstance(error, BlobMissing))
         asked = f"{len(reasons)} sources asked" if reasons else "no sources known"
         evidence = {"sha256": sha256, "size": size, "reasons": reasons, "silent": silent}
         raise BlobMissing(f"blob {sha256[:12]}… cannot be had: {asked}", **evidence)

@@ -108,6 +108,10 @@ def _refused(node: NodeProto, x: list[Array]) -> str:
     return ""
 
 
+RECURRENT = {"RNN", "GRU", "LSTM"}
+"""Gates turn the rounding of large sums into that of numbers near one, once per step."""
+
+
 def _tolerance(node: NodeProto, graph: Graph, x: list[Array], wanted: Array) -> Array | float:
     """The largest absolute difference per element."""
     unit = EPSILON[str(wanted.dtype)]
@@ -122,7 +126,7 @@ def _tolerance(node: NodeProto, graph: Graph, x: list[Array], wanted: Array) -> 
         found = _run(node, graph, [np.asarray(np.abs(a)) if DType.of(a).is_float else a for a in x], absolute=True)
         return (16 * unit + 4 * widest) * np.abs(np.asarray(found[0], np.float32)) + 1e-30
     largest = max([1.0, *(float(np.abs(a.astype(np.float32)).max()) for a in x if DType.of(a).is_float)])
-    if op in STANDARDISING:
+    if op in STANDARDISING or op in RECURRENT:
         return 2e3 * widest * largest + 64 * unit * size
     return (
         64 * unit * size

@@ -81,12 +81,12 @@ def _role(kind: type[Role], folder: Path, **settings: Any) -> Role:
 
 
 @contextmanager
-def a_quarter(folder: Path) -> Iterator[Quarter]:
+def a_quarter(folder: Path, **of_solver: Any) -> Iterator[Quarter]:
     depot = Store(folder / "depot")
     with Node(folder / "chain.sqlite", dev=True) as url, Server(depot, writable=True) as depot_url:
         with Client(url, Key(secrets.token_bytes(32))) as founder:
             Network(url, deploy(founder), (depot_url,)).save(folder / "network.json")
-        solver = _role(SolverRole, folder / "solver")
+        solver = _role(SolverRole, folder / "solver", **of_solver)
         verifiers = [_role(VerifierRole, folder / f"verifier-{n}") for n in (1, 2)]
         submitter = Submitter(Session.open("submitter", RoleSettings(folder=folder / "submitter")))
         submitter.session.token.faucet()

@@ -16,7 +16,6 @@ import pytest
 
 from assay.engine.clear import Interpreter
 from assay.engine.exact import runner
-from assay.engine.exact.foreign import ASSEMBLER, EMULATOR, LINKER, Emulated
 from assay.errors import AssayError, UsageError
 from assay.program.kernel import Const, Order
 from assay.program.program import Program
@@ -26,6 +25,7 @@ from assay.program.types import DType
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from foreign import ASSEMBLER, EMULATOR, LINKER, Emulated
 from random_programs import draw
 from test_exact_kernels import FOLDS, Maker, convolution, folded, pointwise, product, scattered
 from test_exact_programs import each, program

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from foreign import ASSEMBLER, EMULATOR, LINKER, Emulated
+
 from assay.engine import exact
 from assay.engine.clear import Interpreter
 from assay.engine.exact import executable
-from assay.engine.exact.foreign import ASSEMBLER, EMULATOR, LINKER, Emulated
 from assay.engine.exact.native import LEVELS, machine
 from assay.errors import ConfigError
 from assay.market import read_task

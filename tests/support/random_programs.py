@@ -28,7 +28,6 @@ from assay.engine import Executable
 from assay.engine.clear import Interpreter
 from assay.engine.exact import compile, executable
 from assay.engine.exact.cache import Cache
-from assay.engine.exact.foreign import Emulated
 from assay.engine.exact.native import LEVELS, machine
 from assay.errors import ConfigError
 from assay.program import Program, load
@@ -274,6 +273,8 @@ def differences(
     """
     program, wanted = _paired(program, wanted)
     if level == "aarch64":
+        from foreign import Emulated
+
         engine: Executable = Emulated(program, threads=threads, shared_from=executable.SHARED_FROM)
     else:
         engine = compile(program, features=level, threads=threads, cache=cache)

@@ -31,7 +31,7 @@ _LOCK = threading.RLock()
 class Machine:
     """A compilation target: LLVM's cpu and feature strings, and the number of 32-bit lanes of a register.
 
-    It is x86-64 or 64-bit Arm; `triple` names one that is not the host (see foreign.py). Work is cut up for `threads`.
+    It is x86-64 or 64-bit Arm; `triple` names one that is not the host (as in tests of Arm). Work is cut up for `threads`.
     """
 
     cpu: str

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from assay.engine import check_inputs
+from assay.engine.exact.compiled import Compiled, build, entry
+from assay.engine.exact.executable import PIECES, SHARED_FROM
+from assay.engine.exact.native import Machine, assemble
+from assay.engine.exact.runner import COLUMNS, COUNTERS, RUN
 from assay.errors import AssayError
 from assay.program.program import Program
 from assay.program.types import Port
-
-from .. import check_inputs
-from .compiled import Compiled, build, entry
-from .executable import PIECES, SHARED_FROM
-from .native import Machine, assemble
-from .runner import COLUMNS, COUNTERS, RUN
 
 __all__ = ["AARCH64", "Emulated"]
 

@@ -117,13 +117,17 @@ def test_what_is_not_given_away_or_read_only_stays():
         assert array.tobytes() == before[name].tobytes()
 
 
-def test_one_array_given_away_under_two_names_is_not_overwritten():
+@pytest.mark.parametrize("rows", [0, 5], ids=["one array", "overlapping views"])
+@pytest.mark.parametrize("other", ["state/y", "batch/g"])
+def test_memory_that_two_inputs_share_is_not_overwritten(rows, other):
     program = training(UPDATE)
     engine, given = compile(program), inputs_of(program)
-    given["state/y"] = given["state/x"]
+    base = np.random.default_rng(2).normal(size=(STATE[0] + rows, STATE[1])).astype(np.float32)
+    given["state/x"], given[other] = base[: STATE[0]], base[rows:]
     before = {name: a.copy() for name, a in given.items()}
     outputs = engine.run(given, ["state/x", "state/y"])
-    assert given["state/x"].tobytes() == before["state/x"].tobytes()
+    for name in {"state/x", other}:
+        assert given[name].tobytes() == before[name].tobytes()
     for name, array in engine.run(before).items():
         assert outputs[name].tobytes() == array.tobytes()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -109,10 +108,15 @@ class Executable:
         return outputs
 
     def _given(self, arrays: dict[str, Array], places: list[int], names: set[str]) -> dict[str, Array]:
-        """By tensor, the arrays that it may overwrite: those that can be written, and that no other input shares."""
-        shared = Counter(places)
-        place = dict(zip(arrays, places, strict=True))
-        found = {t: n for n, t in self._replaced.items() if n in names and shared[place[n]] == 1}
+        """By tensor, the arrays that it may overwrite: those that can be written, and share no byte with another."""
+        shared: set[str] = set()
+        end, owner = 0, ""
+        for place, name in sorted(zip(places, arrays, strict=True)):
+            if place < end:
+                shared |= {owner, name}
+            if place + arrays[name].nbytes > end:
+                end, owner = place + arrays[name].nbytes, name
+        found = {t: n for n, t in self._replaced.items() if n in names and n not in shared}
         return {t: arrays[n] for t, n in found.items() if arrays[n].flags.writeable}
 
 

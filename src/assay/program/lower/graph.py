@@ -11,7 +11,7 @@ from assay.errors import ProgramRefused, RefusedError, UnsupportedOperator
 
 from ..limits import OPSETS
 from ..tensors import check_shape, tensor_array
-from . import (
+from . import (  # noqa: F401 - importing a module registers its lowerings
     attention,
     control,
     einsum,
@@ -46,35 +46,6 @@ from .schema import check_signature, schema_of
 from .value import Value
 
 __all__ = ["Functions", "Scope", "lower_nodes", "opset_versions"]
-
-# Importing a module registers its lowerings.
-_MODULES = (
-    attention,
-    control,
-    einsum,
-    elementwise,
-    generate,
-    index,
-    inverse,
-    loss,
-    lp,
-    normalise,
-    order,
-    pool,
-    power,
-    product,
-    quantise,
-    recurrent,
-    reduce,
-    resample,
-    sample,
-    sequence,
-    shape,
-    signal,
-    special,
-    tree,
-    unpool,
-)
 
 _STANDARD = ("", "ai.onnx")
 _SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)

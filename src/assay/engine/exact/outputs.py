@@ -15,8 +15,14 @@ Array = np.ndarray[Any, Any]
 
 LEAST = 1 << 16
 """Smaller arrays come from the allocator, which keeps their memory itself."""
-IDLE = 2
-"""References to a block that only its list and the question hold."""
+
+
+def _references(blocks: list[Array], n: int) -> int:
+    return sys.getrefcount(blocks[n])
+
+
+IDLE = _references([np.empty(0, np.uint8)], 0)
+"""References to a block that only its list and the question hold; how many those are is the interpreter's affair."""
 
 
 class Outputs:
@@ -35,7 +41,7 @@ class Outputs:
         if size < LEAST:
             return np.empty(shape, dtype)
         blocks = self._blocks[size]
-        found = next((n for n in range(len(blocks)) if sys.getrefcount(blocks[n]) <= IDLE), None)
+        found = next((n for n in range(len(blocks)) if _references(blocks, n) <= IDLE), None)
         if found is None:
             found = len(blocks)
             blocks.append(np.empty(size + 64, np.uint8))

@@ -41,6 +41,13 @@ def test_get_and_head(store: Store, client: httpx2.Client) -> None:
         assert client.put(f"{url}/blobs/{'0' * 64}", content=b"x").status_code == 405
 
 
+def test_a_refusal_arrives_whatever_was_sent_with_it(store: Store, client: httpx2.Client) -> None:
+    """A connection that is closed on bytes which nobody read is reset, and may take the answer with it."""
+    with Server(store) as url:
+        for size in [1, 1000, 1 << 16] * 10:
+            assert client.put(f"{url}/blobs/{'0' * 64}", content=bytes(size)).status_code == 405
+
+
 @pytest.mark.parametrize("path", ["../../secret", "..%2f..%2fsecret", "%2fetc%2fpasswd", "0" * 63, "tmp", ""])
 def test_no_path_leaves_the_store(store: Store, client: httpx2.Client, path: str) -> None:
     (store.root.parent / "secret").write_text("secret")

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ DEFAULT_LIMIT = 4 << 30
 LOOPBACK = ("127.0.0.1", "localhost")
 IDLE_SECONDS = 30.0
 START_SECONDS = 10.0
+SMALL = 1 << 16
 
 
 def app(
@@ -54,11 +56,11 @@ def app(
     async def write(request: Request) -> Response:
         name = request.path_params["name"]
         if not writable:
-            return _refusal(405, "this store is read-only")
+            return await _refuse(request, 405, "this store is read-only")
         if not NAME.fullmatch(name):
-            return _refusal(422, "a blob is named by its SHA-256")
+            return await _refuse(request, 422, "a blob is named by its SHA-256")
         if _announced(request) > max_bytes:
-            return _refusal(413, f"more than {max_bytes} bytes")
+            return await _refuse(request, 413, f"more than {max_bytes} bytes")
         return await _take(store, request, name, max_bytes)
 
     async def health(request: Request) -> Response:
@@ -76,6 +78,15 @@ def app(
 def _refusal(status: int, reason: str) -> Response:
     # After a refusal the rest of a request's body is not read: the connection cannot be used again.
     return JSONResponse({"error": reason}, status_code=status, headers={"Connection": "close"})
+
+
+async def _refuse(request: Request, status: int, reason: str) -> Response:
+    """A refusal before the body. A small one is read all the same: to close on unread bytes may lose the answer."""
+    if 0 < _announced(request) <= SMALL:
+        with suppress(TimeoutError, ClientDisconnect):
+            async for _ in _body(request):
+                pass
+    return _refusal(status, reason)
 
 
 def _announced(request: Request) -> int:

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from assay.errors import UsageError
 
-__all__ = ["CHUNK", "ZERO", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
+__all__ = ["CHUNK", "Tree", "ZERO", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
 
 CHUNK = 1024
 """Bytes of data under one leaf."""
@@ -86,6 +86,34 @@ def verify(root: bytes, leaf_hash: bytes, index: int, proof: Sequence[bytes]) ->
         leaf_hash = node(sibling, leaf_hash) if index & 1 else node(leaf_hash, sibling)
         index >>= 1
     return leaf_hash == root
+
+
+class Tree:
+    """All hashes of a tree, for walking down it. Height 0 are the leaves; the root is node 0 at height `depth`."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._heights = list(_levels(leaves))
+        self.depth = len(self._heights) - 1
+
+    def node(self, height: int, index: int) -> bytes:
+        """The hash of node `index` at `height`, padding included. Raises UsageError beyond the tree."""
+        if not (0 <= height <= self.depth and 0 <= index < 1 << (self.depth - height)):
+            raise UsageError("no such node", height=height, index=index, depth=self.depth)
+        level, pad = self._heights[height]
+        return level[index] if index < len(level) else pad
+
+    @property
+    def root(self) -> bytes:
+        """The hash of the whole tree."""
+        return self.node(self.depth, 0)
+
+    def below(self, height: int, index: int, levels: int) -> tuple[bytes, ...]:
+        """The 2**levels nodes that lie `levels` below node `index` at `height`, from left to right."""
+        return tuple(self.node(height - levels, (index << levels) + i) for i in range(1 << levels))
+
+    def prove(self, index: int) -> tuple[bytes, ...]:
+        """The siblings of leaf `index`, from the leaf up; a padding leaf has some, too."""
+        return tuple(self.node(height, (index >> height) ^ 1) for height in range(self.depth))
 
 
 def _levels(leaves: Sequence[bytes]) -> Iterator[tuple[Sequence[bytes], bytes]]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assay.errors import UsageError
+from assay.program.program import BATCH, NEXT, STATE
 from assay.proof import Array, Runner, State, merkle, state_root, tensor_root
 from assay.proof.tensors import by_name, raw
-from assay.program.program import BATCH, NEXT, STATE
 
 from .values import Compile, Values, compute
 
@@ -76,7 +76,8 @@ class Testimony:
         spec = self.runner.spec
         inputs: dict[str, Array] = {STATE + name: array for name, array in self.state_at(step).items()}
         inputs |= {BATCH + name: array for name, array in self.runner.batch(step).items()}
-        return inputs | {"step": np.array(step, np.int64), "seed": np.array(spec.seed, np.uint64)}
+        inputs |= {"step": np.array(step, np.int64), "seed": np.array(spec.seed, np.uint64)}
+        return {port.name: inputs[port.name] for port in self.runner.executable.program.inputs}
 
     def state_tree(self, step: int) -> merkle.Tree:
         """The tree of the state after `step` steps, over its tensors in name order."""

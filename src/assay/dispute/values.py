@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from assay.engine.clear import run_kernel
-from assay.proof import Array, Executable, merkle
-from assay.proof.tensors import by_name, raw
 from assay.program import Port, Program
 from assay.program.program import RESULT
+from assay.proof import Array, Executable, merkle
+from assay.proof.tensors import by_name, raw
 
 __all__ = ["Compile", "Values", "compute"]
 
@@ -65,7 +65,9 @@ class Values:
         other = Values.__new__(Values)
         other.arrays = [changed.get(n, array) for n, array in enumerate(self.arrays)]
         other._chunks = {n: tree for n, tree in self._chunks.items() if n not in changed}
-        other.roots = [merkle.bytes_root(raw(changed[n])) if n in changed else root for n, root in enumerate(self.roots)]
+        other.roots = [
+            merkle.bytes_root(raw(changed[n])) if n in changed else root for n, root in enumerate(self.roots)
+        ]
         other.tree = merkle.Tree(other.roots)
         return other
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from assay.errors import UsageError
 
-__all__ = ["CHUNK", "Tree", "ZERO", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
+__all__ = ["CHUNK", "ZERO", "Tree", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
 
 CHUNK = 1024
 """Bytes of data under one leaf."""

@@ -1,0 +1,135 @@
+"""The challenger's side: it walks to the first claim that differs from its own, and shows what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.errors import UsageError
+from assay.program.types import DType
+from assay.proof import rows
+
+from .board import Game, Level
+from .folds import cuts, openings
+from .player import Move, Player, first_difference
+from .testimony import Testimony, state_tree
+from .transcript import Transcript
+
+__all__ = ["Challenger", "Revealed"]
+
+STATE, BATCH, STEP, SEED, CONSTANT, KERNEL = range(6)
+
+Revealed = tuple[Game, Sequence[bytes] | bytes]
+"""The record when the solver moved, and the hashes, words or bytes that it revealed."""
+
+
+class Challenger(Player):
+    """Plays for whoever has replayed the interval honestly."""
+
+    side = "challenger"
+
+    def __init__(self, testimony: Testimony) -> None:
+        super().__init__(testimony)
+
+    def move(self, game: Game, history: Sequence[Revealed]) -> Move:
+        """The next move. `history` has all that the solver has revealed in this game, oldest first.
+
+        Raises UsageError if nothing differs: then there is nothing to challenge.
+        """
+        if any(game.revealed):
+            return self._choose(game, history)
+        match game.level:
+            case Level.VALUES:
+                return self._input(game)
+            case Level.STATE:
+                return self._output(game)
+            case Level.TENSOR:
+                return self._element(game, history)
+            case Level.ROWS:
+                return self._row_number(game, history)
+            case Level.PROOF:
+                return self._prove(game, history)
+            case _:
+                raise UsageError("there is nothing to do for the challenger", level=game.level)
+
+    def _choose(self, game: Game, history: Sequence[Revealed]) -> Move:
+        words = list(history[-1][1])
+        assert all(isinstance(word, bytes) for word in words)
+        if game.level in (Level.STEPS, Level.FOLD):
+            return Move("choose", (words, self._part(game, words), b"", ()))
+        part = first_difference(self.children(game), words)
+        if part == len(words):
+            if game.level == Level.VALUES and game.height == self.tree(game).depth:
+                return Move("accept")
+            raise UsageError("the solver's claims are those of the replay", level=game.level)
+        levels = (len(words) - 1).bit_length()
+        entry: tuple[bytes, tuple[bytes, ...]] = (b"", ())
+        if game.level == Level.VALUES and game.height == levels:
+            value = (game.index << levels) + part
+            if self.entries[value][0] in (BATCH, KERNEL):
+                entry = self.entry(value)
+        return Move("choose", (words, part, *entry))
+
+    def _part(self, game: Game, words: Sequence[bytes]) -> int:
+        """The first part at whose end the solver has something else."""
+        at = cuts(game)
+        if game.level == Level.STEPS:
+            return first_difference(self.testimony.state_roots(at), words)
+        width = game.width
+        ours = self.fold(game).words(at)
+        return first_difference(ours, words) // width
+
+    def _input(self, game: Game) -> Move:
+        """One value is left, and it is no kernel's: it contradicts what stands in its entry."""
+        entry, proof = self.entry(game.index)
+        if entry[0] != STATE:
+            return Move("input", (entry, proof), ("key", "result", "work"))
+        before = state_tree(self.testimony.state_at(game.step))
+        position = int.from_bytes(entry[10:14], "big")
+        return Move("state", (entry, proof, before.node(0, position), before.prove(position)), ("key", "result"))
+
+    def _output(self, game: Game) -> Move:
+        """One tensor of the state after the step is left; all values are granted."""
+        values = self.testimony.values(game.step)
+        entry, proof = self.entry(len(values.arrays) + game.index)
+        value = int.from_bytes(entry[:4], "big")
+        arguments = (game.index, entry, proof, values.roots[value], values.tree.prove(value))
+        return Move("output", arguments, ("key", "result"))
+
+    def _element(self, game: Game, history: Sequence[Revealed]) -> Move:
+        """The KiB is shown: name its first wrong element."""
+        shown = bytes(history[-1][1])  # type: ignore[arg-type]
+        ours, size = self.chunk(game), game.item
+        starts = range(0, len(ours), size)
+        at = next(n for n, start in enumerate(starts) if ours[start : start + size] != shown[start : start + size])
+        entry, proof = self.entry(game.value)
+        if entry[0] == KERNEL:
+            return Move("point", (shown, at, entry))
+        return self._row(game, shown, at, entry)
+
+    def _row(self, game: Game, shown: bytes, at: int, entry: bytes) -> Move:
+        """A batch has another element than the row that the sampler draws."""
+        width = int.from_bytes(entry[18:26], "big")
+        offset = game.index * 1024 + at * game.item
+        spec, dataset = self.testimony.runner.spec, self.testimony.runner.dataset
+        row = int(rows(spec.seed, game.step, spec.batch_size, spec.rows)[offset // width])
+        found = dataset.row(row)
+        return Move("batch", (entry, shown, at, dataset.types, found.data, found.proof), ("key", "result", "work"))
+
+    def _row_number(self, game: Game, history: Sequence[Revealed]) -> Move:
+        shown = bytes(history[-1][1])  # type: ignore[arg-type]
+        ours = self.chunk(game)
+        at = next(n for n in range(len(ours) // 8) if ours[8 * n : 8 * n + 8] != shown[8 * n : 8 * n + 8])
+        return Move("rows", (shown, at), ("key", "result", "work"))
+
+    def _prove(self, game: Game, history: Sequence[Revealed]) -> Move:
+        """Let the referee execute what is left, on operands opened under the solver's own root."""
+        values = self.testimony.values(game.step)
+        known = Transcript(values.tree)
+        for record, words in history:
+            if record.level == Level.VALUES and record.step == game.step:
+                known.reveal(record.height, record.index, list(words))  # type: ignore[arg-type]
+        code, fold = self.coded(game.value), self.fold(game)
+        acc = fold.at(game.lo)
+        opened = openings(code, game.element, game.lo, game.hi, values, known)
+        entry, _ = self.entry(game.value)
+        return Move("prove", (entry, acc, opened), ("key", "result"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
-from eth_abi import decode, encode
+import numpy as np
+from eth_abi import encode
 from eth_utils.crypto import keccak
 
 from assay.contracts import artifact
@@ -14,6 +15,7 @@ from assay.program.types import DType
 
 FAST = importlib.util.find_spec("pyrevm") is not None
 """Whether the EVM is revm."""
+Bits = np.ndarray
 BATCH = 512
 GAS = 1 << 40
 CALLER = "0x" + "11" * 20
@@ -31,6 +33,10 @@ class _Revm:
         output = bytes(self._evm.message_call(CALLER, self._address, data, gas=GAS))
         return output, int(self._evm.result.gas_used)
 
+    def transaction(self, data: bytes) -> int:
+        """Gas of the transaction itself, which revm counts."""
+        return 21_000 + sum(16 if byte else 4 for byte in data)
+
 
 class _PyEvm:
     def __init__(self, code: bytes) -> None:
@@ -45,6 +51,10 @@ class _PyEvm:
         done.raise_if_error()
         return bytes(done.output), int(done.get_gas_used())
 
+    def transaction(self, data: bytes) -> int:
+        """A bare message has no transaction around it."""
+        return 0
+
 
 class Contract:
     """The shipped `arithmetic`, by operations' names."""
@@ -53,8 +63,7 @@ class Contract:
         self._evm = (_Revm if fast else _PyEvm)(artifact("arithmetic").bytecode)
 
     def _call(self, name: str, types: Sequence[str], values: Sequence[object]) -> tuple[bytes, int]:
-        selector = keccak(text=f"{name}({','.join(types)})")[:4]
-        return self._evm.call(selector + encode(types, values))
+        return self._evm.call(_selector(name, types) + encode(types, values))
 
     def apply(self, op: str, kind: DType, out: DType, *operands: int) -> int:
         """One operation, the way the referee asks."""
@@ -67,21 +76,39 @@ class Contract:
     def store(self, dtype: DType, bits: int) -> int:
         return int.from_bytes(self._call("store", ["uint256"] * 2, [TYPES.index(dtype), bits])[0], "big")
 
-    def apply_many(self, op: str, kind: DType, out: DType, operands: Sequence[Sequence[int]]) -> list[int]:
+    def gas(self, op: str, kind: DType, out: DType, *operands: int) -> int:
+        """What a call of `apply` costs whoever makes it, without the transaction around it."""
+        numbers = [NUMBERS.index(op), TYPES.index(kind), TYPES.index(out), *operands, *[0] * (3 - len(operands))]
+        data = _selector("apply", ["uint256"] * 6) + encode(["uint256"] * 6, numbers)
+        _, gas = self._evm.call(data)
+        return gas - self._evm.transaction(data)
+
+    def apply_many(self, op: str, kind: DType, out: DType, operands: Sequence[Bits]) -> Bits:
         """One result for each set of operands."""
-        words = [sum(v << (64 * n) for n, v in enumerate(values)) for values in zip(*operands, strict=True)]
-        return self._many("apply_many", [NUMBERS.index(op), TYPES.index(kind), TYPES.index(out)], words)
+        return self._many("apply_many", [NUMBERS.index(op), TYPES.index(kind), TYPES.index(out)], operands)
 
-    def widen_many(self, dtype: DType, bits: Sequence[int]) -> list[int]:
-        return self._many("widen_many", [TYPES.index(dtype)], bits)
+    def widen_many(self, dtype: DType, bits: Bits) -> Bits:
+        return self._many("widen_many", [TYPES.index(dtype)], [bits])
 
-    def store_many(self, dtype: DType, bits: Sequence[int]) -> list[int]:
-        return self._many("store_many", [TYPES.index(dtype)], bits)
+    def store_many(self, dtype: DType, bits: Bits) -> Bits:
+        return self._many("store_many", [TYPES.index(dtype)], [bits])
 
-    def _many(self, name: str, numbers: Sequence[int], words: Sequence[int]) -> list[int]:
-        types = [*["uint256"] * len(numbers), "uint256[]"]
-        results: list[int] = []
-        for start in range(0, len(words), BATCH):
-            output, _ = self._call(name, types, [*numbers, words[start : start + BATCH]])
-            results += decode(["uint256[]"], output)[0]
-        return results
+    def _many(self, name: str, numbers: Sequence[int], operands: Sequence[Bits]) -> Bits:
+        head = _selector(name, [*["uint256"] * len(numbers), "uint256[]"])
+        head += encode(["uint256"] * (len(numbers) + 1), [*numbers, 32 * (len(numbers) + 1)])
+        results = []
+        for start in range(0, len(operands[0]), BATCH):
+            parts = [bits[start : start + BATCH] for bits in operands]
+            words = np.zeros((len(parts[0]), 4), ">u8")  # of 32 bytes each
+            for n, bits in enumerate(parts):
+                words[:, 3 - n] = bits
+            output, _ = self._evm.call(head + encode(["uint256"], [len(words)]) + words.tobytes())
+            found = np.frombuffer(output, ">u8").reshape(-1, 4)[2:]
+            assert len(found) == len(words)
+            assert not found[:, :3].any()
+            results.append(found[:, 3].astype(np.uint64))
+        return np.concatenate(results)
+
+
+def _selector(name: str, types: Sequence[str]) -> bytes:
+    return bytes(keccak(text=f"{name}({','.join(types)})")[:4])

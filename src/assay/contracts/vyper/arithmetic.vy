@@ -188,18 +188,17 @@ def _apply(op: uint256, kind: uint256, out: uint256, a: uint256, b: uint256, c: 
     """
     @notice See `apply`; no named functions.
     """
-    assert kind <= BOOL, "arithmetic: type"
-    if op == BITCAST:
-        assert integers._width(kind) == integers._width(out) and kind != BOOL and out != BOOL, "arithmetic: type"
-        if out == FLOAT32:
-            return softfloat._canonical(a)
-        return self._widen(out, a)
     if kind == FLOAT32:
         if op <= TRUNC:
             return self._float(op, a, b, c)
         if op <= ISINF:
             return self._float_order(op, a, b)
-    assert kind != FLOAT16 and kind != BFLOAT16, "arithmetic: type"
+    if op == BITCAST:
+        assert integers._width(kind) == integers._width(out) and kind != BOOL and out != BOOL, "arithmetic: type"
+        if out == FLOAT32:
+            return softfloat._canonical(a)
+        return self._widen(out, a)
+    assert kind <= BOOL and kind != FLOAT16 and kind != BFLOAT16, "arithmetic: type"
     if op == CAST:
         return self._cast(kind, out, a)
     if op == SELECT or op == COPY:

@@ -84,4 +84,10 @@ def test_a_liar_tells_one_lie(honest, liar):
     different = [n for n, (a, b) in enumerate(zip(mine.roots, theirs.roots, strict=True)) if a != b]
     assert len(different) == 1
     assert liar.values(4).root == honest.values(4).root
-    assert state_tree(liar.claimed).root != honest.state_tree(6).root
+    assert state_tree(liar.claimed).root != state_tree(honest.state_at(6)).root
+
+
+def test_rows_and_fingerprints_are_those_that_a_checkpoint_binds(runner, honest):
+    segment = runner.interval(small.initial(), 0, 6)
+    assert merkle.root(honest.draws()) == segment.batches
+    assert merkle.root(honest.fingerprints()) == segment.digest

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.errors import UsageError
-from assay.program.types import DType
 from assay.proof import rows
 
-from .board import Game, Level
 from .folds import cuts, openings
-from .player import Move, Player, first_difference
-from .testimony import Testimony, state_tree
+from .moves import Accept, Batch, Choose, Input, Move, Output, Point, Rows, State
+from .player import Player, first_difference
+from .record import Game, Level
+from .testimony import state_tree
 from .transcript import Transcript
 
 __all__ = ["Challenger", "Revealed"]
 
-STATE, BATCH, STEP, SEED, CONSTANT, KERNEL = range(6)
+_STATE, _BATCH, _KERNEL = 0, 1, 5
 
 Revealed = tuple[Game, Sequence[bytes] | bytes]
 """The record when the solver moved, and the hashes, words or bytes that it revealed."""
@@ -24,11 +24,6 @@ Revealed = tuple[Game, Sequence[bytes] | bytes]
 
 class Challenger(Player):
     """Plays for whoever has replayed the interval honestly."""
-
-    side = "challenger"
-
-    def __init__(self, testimony: Testimony) -> None:
-        super().__init__(testimony)
 
     def move(self, game: Game, history: Sequence[Revealed]) -> Move:
         """The next move. `history` has all that the solver has revealed in this game, oldest first.
@@ -55,19 +50,19 @@ class Challenger(Player):
         words = list(history[-1][1])
         assert all(isinstance(word, bytes) for word in words)
         if game.level in (Level.STEPS, Level.FOLD):
-            return Move("choose", (words, self._part(game, words), b"", ()))
+            return Choose(tuple(words), self._part(game, words))
         part = first_difference(self.children(game), words)
         if part == len(words):
             if game.level == Level.VALUES and game.height == self.tree(game).depth:
-                return Move("accept")
+                return Accept()
             raise UsageError("the solver's claims are those of the replay", level=game.level)
         levels = (len(words) - 1).bit_length()
         entry: tuple[bytes, tuple[bytes, ...]] = (b"", ())
         if game.level == Level.VALUES and game.height == levels:
             value = (game.index << levels) + part
-            if self.entries[value][0] in (BATCH, KERNEL):
+            if self.entries[value][0] in (_BATCH, _KERNEL):
                 entry = self.entry(value)
-        return Move("choose", (words, part, *entry))
+        return Choose(tuple(words), part, *entry)
 
     def _part(self, game: Game, words: Sequence[bytes]) -> int:
         """The first part at whose end the solver has something else."""
@@ -81,19 +76,18 @@ class Challenger(Player):
     def _input(self, game: Game) -> Move:
         """One value is left, and it is no kernel's: it contradicts what stands in its entry."""
         entry, proof = self.entry(game.index)
-        if entry[0] != STATE:
-            return Move("input", (entry, proof), ("key", "result", "work"))
+        if entry[0] != _STATE:
+            return Input(entry, proof)
         before = state_tree(self.testimony.state_at(game.step))
         position = int.from_bytes(entry[10:14], "big")
-        return Move("state", (entry, proof, before.node(0, position), before.prove(position)), ("key", "result"))
+        return State(entry, proof, before.node(0, position), before.prove(position))
 
     def _output(self, game: Game) -> Move:
         """One tensor of the state after the step is left; all values are granted."""
         values = self.testimony.values(game.step)
         entry, proof = self.entry(len(values.arrays) + game.index)
         value = int.from_bytes(entry[:4], "big")
-        arguments = (game.index, entry, proof, values.roots[value], values.tree.prove(value))
-        return Move("output", arguments, ("key", "result"))
+        return Output(game.index, entry, proof, values.roots[value], values.tree.prove(value))
 
     def _element(self, game: Game, history: Sequence[Revealed]) -> Move:
         """The KiB is shown: name its first wrong element."""
@@ -101,9 +95,9 @@ class Challenger(Player):
         ours, size = self.chunk(game), game.item
         starts = range(0, len(ours), size)
         at = next(n for n, start in enumerate(starts) if ours[start : start + size] != shown[start : start + size])
-        entry, proof = self.entry(game.value)
-        if entry[0] == KERNEL:
-            return Move("point", (shown, at, entry))
+        entry = self.entries[game.value]
+        if entry[0] == _KERNEL:
+            return Point(shown, at, entry)
         return self._row(game, shown, at, entry)
 
     def _row(self, game: Game, shown: bytes, at: int, entry: bytes) -> Move:
@@ -112,14 +106,13 @@ class Challenger(Player):
         offset = game.index * 1024 + at * game.item
         spec, dataset = self.testimony.runner.spec, self.testimony.runner.dataset
         row = int(rows(spec.seed, game.step, spec.batch_size, spec.rows)[offset // width])
-        found = dataset.row(row)
-        return Move("batch", (entry, shown, at, dataset.types, found.data, found.proof), ("key", "result", "work"))
+        return Batch(entry, shown, at, dataset.header, dataset.row(row), dataset.prove(row))
 
     def _row_number(self, game: Game, history: Sequence[Revealed]) -> Move:
         shown = bytes(history[-1][1])  # type: ignore[arg-type]
         ours = self.chunk(game)
         at = next(n for n in range(len(ours) // 8) if ours[8 * n : 8 * n + 8] != shown[8 * n : 8 * n + 8])
-        return Move("rows", (shown, at), ("key", "result", "work"))
+        return Rows(shown, at)
 
     def _prove(self, game: Game, history: Sequence[Revealed]) -> Move:
         """Let the referee execute what is left, on operands opened under the solver's own root."""
@@ -131,5 +124,5 @@ class Challenger(Player):
         code, fold = self.coded(game.value), self.fold(game)
         acc = fold.at(game.lo)
         opened = openings(code, game.element, game.lo, game.hi, values, known)
-        entry, _ = self.entry(game.value)
+        entry = self.entries[game.value]
         return Move("prove", (entry, acc, opened), ("key", "result"))

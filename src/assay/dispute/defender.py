@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from .board import Game, Level
 from .folds import cuts
-from .player import TREES, Move, Player
+from .moves import Divide, Expand, Show
+from .player import Player
+from .record import Game, Level
 
 __all__ = ["Defender"]
 
 
 class Defender(Player):
-    """Answers from its testimony, true or not."""
+    """Answers from its testimony, true or not. Leaves and KiB of checkpoints are shown by whoever has them."""
 
-    side = "solver"
-
-    def move(self, game: Game) -> Move:
+    def move(self, game: Game) -> Divide | Expand | Show:
         """The answer to what the record asks for."""
         if game.level == Level.STEPS:
-            return Move("divide", (self.testimony.state_roots(cuts(game)),))
+            return Divide(tuple(self.testimony.state_roots(cuts(game))))
         if game.level == Level.FOLD:
-            return Move("divide", (self.fold(game).words(cuts(game)),))
+            return Divide(tuple(self.fold(game).words(cuts(game))))
         if game.height == 0 and game.level in (Level.TENSOR, Level.ROWS):
-            return Move("show", (self.chunk(game),))
-        assert game.level in TREES, "leaves and KiB of checkpoints are shown by whoever has them"
-        return Move("expand", (list(self.children(game)),))
+            return Show(self.chunk(game))
+        return Expand(self.children(game))

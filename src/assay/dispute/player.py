@@ -5,39 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, ClassVar
-
-import msgspec
 
 from assay.program.code import Coded, coded, layout
 from assay.proof import merkle
 from assay.proof.code import entries
-from assay.proof.sampler import batches_leaves
 
-from .board import Game, Level
 from .folds import Fold
+from .record import Game, Level
 from .testimony import Testimony, state_tree
 
-__all__ = ["Move", "Player"]
-
-TREES = (Level.VALUES, Level.STATE, Level.TENSOR, Level.DRAWS, Level.ROWS, Level.PRINTS)
-
-
-class Move(msgspec.Struct, frozen=True):
-    """A call of the game contract by name; `arguments` are those that follow the game's id and record.
-
-    Where a call also names the task, `case` says so: key, result and work (as far as it takes them) come first.
-    """
-
-    name: str
-    arguments: tuple[Any, ...] = ()
-    case: tuple[str, ...] = ()
+__all__ = ["Player", "first_difference"]
 
 
 class Player:
     """One side of a dispute about the interval that `testimony` is about."""
-
-    side: ClassVar[str]
 
     def __init__(self, testimony: Testimony) -> None:
         self.testimony = testimony

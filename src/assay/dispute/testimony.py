@@ -13,8 +13,9 @@ import numpy as np
 
 from assay.errors import UsageError
 from assay.program.program import BATCH, NEXT, STATE
-from assay.proof import Array, Runner, State, merkle, state_root, tensor_root
+from assay.proof import Array, Runner, State, merkle, rows, state_root, tensor_root
 from assay.proof.tensors import by_name, raw
+from assay.proof.trace import fingerprint
 
 from .values import Compile, Values, compute
 
@@ -79,9 +80,22 @@ class Testimony:
         inputs |= {"step": np.array(step, np.int64), "seed": np.array(spec.seed, np.uint64)}
         return {port.name: inputs[port.name] for port in self.runner.executable.program.inputs}
 
-    def state_tree(self, step: int) -> merkle.Tree:
-        """The tree of the state after `step` steps, over its tensors in name order."""
-        return state_tree(self.state_at(step))
+    def row_numbers(self, step: int) -> bytes:
+        """The numbers of the rows used at `step`, 8 bytes big-endian each."""
+        spec = self.runner.spec
+        return rows(spec.seed, step, spec.batch_size, spec.rows).astype(">i8").tobytes()
+
+    def draws(self) -> list[bytes]:
+        """For each step the root over its row numbers: the leaves under a checkpoint's `batches`."""
+        return [merkle.bytes_root(self.row_numbers(step)) for step in range(self.start, self.stop)]
+
+    def fingerprints(self) -> list[bytes]:
+        """For each step the fingerprint of its metrics: the leaves under the trace digest."""
+        found, state = [], self.state
+        for step in range(self.start, self.stop):
+            state, metrics = self.runner.step(state, step)
+            found.append(fingerprint(step, metrics))
+        return found
 
 
 def state_tree(state: Mapping[str, Array]) -> merkle.Tree:

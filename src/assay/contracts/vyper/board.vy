@@ -81,11 +81,11 @@ struct Opening:
     batches: bytes32
     program_root: bytes32
     trace: bytes32
-    proof: DynArray[bytes32, 20]
+    proof: DynArray[bytes32, 64]
 
 
 struct Metric:
-    value: uint256  # number of the value that it is
-    entry_proof: DynArray[bytes32, 32]
-    data: Bytes[1024]
-    proof: DynArray[bytes32, 32]  # of the value, under the values root
+    number: uint256  # of the value that it is
+    entry_proof: DynArray[bytes32, 64]
+    size: uint256  # bytes, at most 1,024
+    proof: DynArray[bytes32, 64]  # of the value, under the values root

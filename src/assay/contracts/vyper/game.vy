@@ -37,43 +37,6 @@ interface Evidence:
     def point(
         game: board.Game, chunk: Bytes[1024], at: uint256, entry: Bytes[16640]
     ) -> (uint256, bytes32, uint256, uint256): view
-    def input(
-        game: board.Game, work: records.Work, entry: Bytes[16640], entry_proof: DynArray[bytes32, 64]
-    ) -> bool: view
-    def state(
-        game: board.Game,
-        entry: Bytes[16640],
-        entry_proof: DynArray[bytes32, 64],
-        tensor: bytes32,
-        proof: DynArray[bytes32, 64],
-    ) -> bool: view
-    def batch(
-        game: board.Game,
-        work: records.Work,
-        entry: Bytes[16640],
-        chunk: Bytes[1024],
-        at: uint256,
-        columns: Bytes[8192],
-        row: Bytes[32768],
-        proof: DynArray[bytes32, 64],
-    ) -> bool: view
-    def output(
-        game: board.Game,
-        place: uint256,
-        entry: Bytes[16640],
-        entry_proof: DynArray[bytes32, 64],
-        data: bytes32,
-        proof: DynArray[bytes32, 64],
-    ) -> bool: view
-    def rows(game: board.Game, work: records.Work, chunk: Bytes[1024], at: uint256) -> bool: view
-    def metrics(game: board.Game, found: DynArray[board.Metric, 16]) -> bool: view
-    def data(
-        game: board.Game,
-        entry: Bytes[16640],
-        chunk: Bytes[1024],
-        chunk_proof: DynArray[bytes32, 64],
-        proof: DynArray[bytes32, 64],
-    ) -> bool: view
 
 
 # @notice A challenger accuses a solver.
@@ -221,7 +184,7 @@ def open(
     wrong: bool = staticcall evidence.leaf(key, result, work, interval, first)
     wrong = staticcall evidence.leaf(key, result, work, interval + 1, last) or wrong
     if wrong or last.prev_root != first.state_root:
-        self._end(id, game, key, result, True, "leaf")
+        self._end(id, game, key, result, True, "leaf", game.solver)
         return id
     game.shape = shape
     game.entries = entries
@@ -300,7 +263,7 @@ def open_data(
     id, game = self._accuse(board.DATA, key, result, work, index, salt)
     self._check_code(work, shape, entries)
     if staticcall evidence.leaf(key, result, work, index, leaf):
-        self._end(id, game, key, result, True, "leaf")
+        self._end(id, game, key, result, True, "leaf", game.solver)
         return id
     game.shape = shape
     game.entries = entries
@@ -476,222 +439,35 @@ def point(id: bytes32, game: board.Game, chunk: Bytes[1024], at: uint256, entry:
 
 
 @external
-def input(
+def conclude(
     id: bytes32,
     game: board.Game,
     key: records.Key,
     result: records.Result,
-    work: records.Work,
-    entry: Bytes[16640],
-    entry_proof: DynArray[bytes32, 64],
+    by: address,
+    upheld: bool,
+    reason: String[32],
 ):
     """
-    @notice Shows that a value is not the step number, the seed or the constant that it has to be.
-    @param id The game.
-    @param game Its record, with one value left.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param work What is to be computed.
-    @param entry The value's entry.
-    @param entry_proof Of the entry.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.input(game, work, entry, entry_proof), "game: holds"
-    self._end(id, game, key, result, True, "input")
-
-
-@external
-def state(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    entry: Bytes[16640],
-    entry_proof: DynArray[bytes32, 64],
-    tensor: bytes32,
-    proof: DynArray[bytes32, 64],
-):
-    """
-    @notice Shows that a value is not the tensor of the state before the step that it has to be.
-    @param id The game.
-    @param game Its record, with one value left.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param entry The value's entry.
-    @param entry_proof Of the entry.
-    @param tensor The tensor hash in the state before.
-    @param proof Of the tensor hash, in that state.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.state(game, entry, entry_proof, tensor, proof), "game: holds"
-    self._end(id, game, key, result, True, "state")
-
-
-@external
-def batch(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    work: records.Work,
-    entry: Bytes[16640],
-    chunk: Bytes[1024],
-    at: uint256,
-    columns: Bytes[8192],
-    row: Bytes[32768],
-    proof: DynArray[bytes32, 64],
-):
-    """
-    @notice Shows that an element of a batch is not what the sampler's row has there.
-    @param id The game.
-    @param game Its record, with a KiB of a batch shown.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param work What is to be computed.
-    @param entry The value's entry.
-    @param chunk The KiB that the solver has shown.
-    @param at Which of its elements.
-    @param columns Number of columns 4 and their type bytes, as in the dataset root.
-    @param row The bytes of the row that the sampler draws.
-    @param proof Of the row, in the dataset.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.batch(game, work, entry, chunk, at, columns, row, proof), "game: holds"
-    self._end(id, game, key, result, True, "batch")
-
-
-@external
-def output(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    place: uint256,
-    entry: Bytes[16640],
-    entry_proof: DynArray[bytes32, 64],
-    data: bytes32,
-    proof: DynArray[bytes32, 64],
-):
-    """
-    @notice Shows that a tensor of the state after the step is not the value that it has to be.
-    @param id The game.
-    @param game Its record, with one tensor left.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param place Place of the output's entry among the outputs.
-    @param entry That entry.
-    @param entry_proof Of the entry.
-    @param data The value's data root.
-    @param proof Of the data root, under the values root.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.output(game, place, entry, entry_proof, data, proof), "game: holds"
-    self._end(id, game, key, result, True, "output")
-
-
-@external
-def rows(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    work: records.Work,
-    chunk: Bytes[1024],
-    at: uint256,
-):
-    """
-    @notice Shows that a row number is not the one that the sampler draws.
-    @param id The game.
-    @param game Its record, with a KiB of row numbers shown.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param work What is to be computed.
-    @param chunk The KiB that the solver has shown.
-    @param at Which of its row numbers.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.rows(game, work, chunk, at), "game: holds"
-    self._end(id, game, key, result, True, "rows")
-
-
-@external
-def metrics(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    found: DynArray[board.Metric, 16],
-):
-    """
-    @notice Shows that the fingerprint of a step is not that of the step's metrics.
-    @param id The game.
-    @param game Its record, with the step's values root stated.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param found All metrics in name order, opened under the values root.
-    """
-    self._check_turn(id, game, board.CHALLENGER)
-    assert staticcall evidence.metrics(game, found), "game: holds"
-    self._end(id, game, key, result, True, "metrics")
-
-
-@external
-def show_leaf(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    work: records.Work,
-    leaf: board.Opening,
-    before: board.Opening,
-):
-    """
-    @notice Shows the leaf that was demanded. Anybody may, and has the solver's share of the bond. If the leaf contradicts the
-            task or the leaf before it, the solver has lost.
+    @notice Ends a game with what the contract that checks evidence has found: a contradiction that the challenger has shown
+            in its turn, or what was demanded and is shown now, by anybody.
     @param id The game.
     @param game Its record.
     @param key Names the task.
     @param result What the solver swears to.
-    @param work What is to be computed.
-    @param leaf The leaf.
-    @param before The leaf before it; not looked at for leaf 0.
+    @param by Who has shown it.
+    @param upheld Whether the challenger is right.
+    @param reason What decided.
     """
-    self._check_open(id, game, board.OPENING)
-    assert game.task == keccak256(abi_encode(key)) and game.work == keccak256(abi_encode(work)), "game: task"
-    assert game.claim == keccak256(abi_encode(result)), "game: result"
-    wrong: bool = staticcall evidence.leaf(key, result, work, game.interval, leaf)
-    if game.interval > 0:
-        wrong = staticcall evidence.leaf(key, result, work, game.interval - 1, before) or wrong
-        wrong = wrong or leaf.prev_root != before.state_root
-    self._end(id, game, key, result, wrong, "leaf")
-
-
-@external
-def show_data(
-    id: bytes32,
-    game: board.Game,
-    key: records.Key,
-    result: records.Result,
-    entry: Bytes[16640],
-    chunk: Bytes[1024],
-    chunk_proof: DynArray[bytes32, 64],
-    proof: DynArray[bytes32, 64],
-):
-    """
-    @notice Shows the KiB that was demanded. Anybody may, and has the solver's share of the bond.
-    @param id The game.
-    @param game Its record.
-    @param key Names the task.
-    @param result What the solver swears to.
-    @param entry The tensor's entry.
-    @param chunk The bytes.
-    @param chunk_proof Of the KiB, in the tensor.
-    @param proof Of the tensor, in the state.
-    """
-    self._check_open(id, game, board.SHOWING)
-    assert staticcall evidence.data(game, entry, chunk, chunk_proof, proof), "game: proof"
-    log Shown(id=id, data=chunk)
-    self._end(id, game, key, result, False, "data")
+    assert msg.sender == evidence.address, "game: not evidence"
+    self._check_record(id, game)
+    assert block.timestamp <= game.deadline, "game: too late"
+    if game.level == board.OPENING or game.level == board.SHOWING:
+        self._end(id, game, key, result, upheld, reason, by)
+        return
+    assert upheld and game.turn == board.CHALLENGER, "game: turn"
+    assert by == game.challenger, "game: not yours"
+    self._end(id, game, key, result, True, reason, by)
 
 
 @external
@@ -705,7 +481,7 @@ def expire(id: bytes32, game: board.Game, key: records.Key, result: records.Resu
     """
     self._check_record(id, game)
     assert block.timestamp > game.deadline, "game: not expired"
-    self._end(id, game, key, result, game.turn == board.SOLVER, "silence")
+    self._end(id, game, key, result, game.turn == board.SOLVER, "silence", game.solver)
 
 
 @external
@@ -860,7 +636,13 @@ def _keep(id: bytes32, game: board.Game):
 
 @internal
 def _end(
-    id: bytes32, game: board.Game, key: records.Key, result: records.Result, upheld: bool, reason: String[32]
+    id: bytes32,
+    game: board.Game,
+    key: records.Key,
+    result: records.Result,
+    upheld: bool,
+    reason: String[32],
+    other: address,
 ):
     """
     @dev The ruling: bonds are returned, or burned but for a quarter; the market does the rest.
@@ -870,6 +652,7 @@ def _end(
     @param result What the solver swears to.
     @param upheld Whether the challenger is right.
     @param reason What decided.
+    @param other Who has the quarter: the solver, or who has shown what was demanded.
     """
     self.games[id] = ENDED
     burned: uint256 = 0
@@ -879,10 +662,7 @@ def _end(
         quarter: uint256 = game.paid // 4
         burned = game.paid - quarter
         self.owed[BURN] += burned
-        if game.level == board.OPENING or game.level == board.SHOWING:
-            self.owed[msg.sender] += quarter
-        else:
-            self.owed[game.solver] += quarter
+        self.owed[other] += quarter
     log Ended(
         id=id,
         task=game.task,
@@ -933,20 +713,6 @@ def _check_turn(id: bytes32, game: board.Game, turn: uint256):
     if turn == board.SOLVER:
         mover = game.solver
     assert msg.sender == mover, "game: not yours"
-    assert block.timestamp <= game.deadline, "game: too late"
-
-
-@internal
-@view
-def _check_open(id: bytes32, game: board.Game, level: uint256):
-    """
-    @dev Refuses a showing that was not demanded, or comes too late.
-    @param id The game.
-    @param game Its record.
-    @param level What has to be demanded.
-    """
-    self._check_record(id, game)
-    assert game.level == level, "game: level"
     assert block.timestamp <= game.deadline, "game: too late"
 
 

@@ -16,7 +16,8 @@ import random_programs
 from assay.errors import ProgramRefused
 from assay.market import read_task
 from assay.program import OPS, Axis, Const, DType, Kernel, Order, Read
-from assay.program.code import BOUNDS, Coded, Source, coded, decode, kernel_code, layout
+from assay.program.code import Coded, coded, decode, kernel_code, layout
+from assay.program.code_bounds import BOUNDS, Source
 from assay.roles.digits import digits
 from assay.store import Store
 
@@ -78,12 +79,12 @@ PRODUCT = Coded(
 
 def test_the_bytes_of_one_kernel_are_these():
     assert PRODUCT.encode().hex() == (
-        "06010000" + "0000000000000000" + "0000000000000004" + "0000000000000003" + "02010102"
+        "06010008" + "0000000000000000" + "0000000000000004" + "0000000000000003" + "02010102"
         "0000000000000002" + "0000000000000002" + "0000000000000003"
         "00000007" + "00" + "0000000000000006"
         "020000" + "0001" + "0000000000000000" + "02"
-        "0000000000000002" + "0000000000000000" + "0000000000000001" + "ff01" + "000000000000000001"
-        "0000000000000003" + "ffffffffffffffff" + "0000000000000001" + "ff01" + "020000000000000001"
+        "0000000000000002" + "0001" + "000000000000000001"
+        "0000000000000003" + "0101" + "ffffffffffffffff" + "020000000000000001"
         "000000" + "000000003f800000"
     )
 
@@ -127,12 +128,18 @@ def test_what_the_referee_could_not_execute_has_no_code(name):
         REFUSED[name].encode()
 
 
-def test_a_piece_that_opens_too_many_places_has_no_code():
-    index = Read("9", (4,), (Axis((1,), (0,)),))
-    gathers = (index,) * 14
-    axes = tuple(Axis((0,), (0,), indirect=n) for n in range(14))
-    read = Read("8", (1,) * 14, axes, outside=0)
-    kernel = Kernel("add", "", DType.FLOAT32, (4,), (4,), (*gathers, read), (2,), Order.CHAIN)
-    code = Coded(kernel, (Source(8, DType.FLOAT32, 1), Source(9, DType.INT64, 4)))
+def gathering(count, size):
+    """A fold over an element that `count` indices choose, each in a value of its own, of `size` elements."""
+    gathers = tuple(Read(str(n), (size,), (Axis((1,), (0,)),)) for n in range(count))
+    axes = tuple(Axis((0,), (0,), indirect=n) for n in range(count))
+    read = Read(str(count), (1,) * count, axes, outside=0)
+    kernel = Kernel("add", "", DType.FLOAT32, (size,), (size,), (*gathers, read), (8,), Order.CHAIN)
+    indices = tuple(Source(n, DType.INT64, size) for n in range(count))
+    return Coded(kernel, (*indices, Source(count, DType.FLOAT32, 1)))
+
+
+def test_a_piece_has_as_many_terms_as_can_be_opened():
+    assert [gathering(2, 2**n).piece for n in (4, 18, 26)] == [8, 8, 8]
+    assert [gathering(n, 2**20).piece for n in (2, 3, 9, 12)] == [8, 4, 2, 1]
     with pytest.raises(ProgramRefused, match="too many places"):
-        code.encode()
+        gathering(24, 2**20).encode()

@@ -1,15 +1,16 @@
-"""Axes in a kernel's code: 26 bytes and nine for each stride that is not zero."""
+"""Axes in a kernel's code: ten bytes, nine for each stride that is not zero, and what is not usual."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from assay.errors import ProgramRefused
 
 from .kernel import Axis
 
-__all__ = ["NO_INDEX", "Cursor", "axis_bytes", "read_axis", "sized"]
+__all__ = ["Cursor", "axis_bytes", "read_axis", "sized"]
 
-NO_INDEX = 255
-"""Stands for "no operand" where an axis names the operand that it takes as an index."""
+_OFFSET, _DIVISOR, _INDEX = 1, 2, 4
 
 
 def sized(number: int, size: int, what: str) -> bytes:
@@ -25,15 +26,23 @@ def _signed(number: int, what: str) -> bytes:
     return number.to_bytes(8, "big", signed=True)
 
 
-def axis_bytes(axis: Axis, extent: int, domain: int) -> bytes:
-    """extent 8, offset 8, divisor 8, indirect 1, strides 1, and for each stride that is not zero: axis 1, stride 8.
+def axis_bytes(axis: Axis, extent: int, domain: int, ordinals: dict[int, int]) -> bytes:
+    """extent 8, flags 1, strides 1, [offset 8], [divisor 8], [index 1], and each stride that is not zero: axis 1, stride 8.
 
-    Axes are counted through the `domain` axes of the domain, then the fold's. A coordinate has extent 0.
+    What is in brackets is there if its flag (1, 2, 4) is; else offset 0, divisor 1, no index. Axes are counted through
+    the `domain` axes of the domain, then the fold's; `ordinals` counts the operands that are indices. A coordinate has
+    extent 0.
     """
     strides = [*enumerate(axis.strides), *enumerate(axis.fold_strides, domain)]
     kept = [(at, stride) for at, stride in strides if stride]
-    parts = [sized(extent, 8, "an extent"), _signed(axis.offset, "an offset"), sized(axis.divisor, 8, "a divisor")]
-    parts.append(bytes([NO_INDEX if axis.indirect == -1 else axis.indirect, len(kept)]))
+    flags = _OFFSET * (axis.offset != 0) | _DIVISOR * (axis.divisor != 1) | _INDEX * (axis.indirect != -1)
+    parts = [sized(extent, 8, "an extent"), bytes([flags, len(kept)])]
+    if flags & _OFFSET:
+        parts.append(_signed(axis.offset, "an offset"))
+    if flags & _DIVISOR:
+        parts.append(sized(axis.divisor, 8, "a divisor"))
+    if flags & _INDEX:
+        parts.append(bytes([ordinals[axis.indirect]]))
     parts += [bytes([at]) + _signed(stride, "a stride") for at, stride in kept]
     return b"".join(parts)
 
@@ -57,15 +66,17 @@ class Cursor:
             raise ValueError(f"{len(self._data) - self._at} bytes are left over")
 
 
-def read_axis(at: Cursor, domain: int, fold: int) -> tuple[int, Axis]:
-    """(extent, axis) from the cursor. Raises IndexError, ValueError."""
-    extent, offset, divisor, indirect, count = (at.take(size) for size in (8, 8, 8, 1, 1))
+def read_axis(at: Cursor, domain: int, fold: int, indices: Sequence[int]) -> tuple[int, Axis]:
+    """(extent, axis) from the cursor; `indices` has the operands that are indices. Raises IndexError, ValueError."""
+    extent, flags, count = at.take(8), at.take(1), at.take(1)
+    offset = _as_signed(at.take(8)) if flags & _OFFSET else 0
+    divisor = at.take(8) if flags & _DIVISOR else 1
+    index = indices[at.take(1)] if flags & _INDEX else -1
     strides = [0] * (domain + fold)
     for _ in range(count):
         axis, stride = at.take(1), at.take(8)
         strides[axis] = _as_signed(stride)
-    index = -1 if indirect == NO_INDEX else indirect
-    return extent, Axis(tuple(strides[:domain]), tuple(strides[domain:]), _as_signed(offset), divisor, index)
+    return extent, Axis(tuple(strides[:domain]), tuple(strides[domain:]), offset, divisor, index)
 
 
 def _as_signed(number: int) -> int:

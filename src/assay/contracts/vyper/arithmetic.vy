@@ -11,24 +11,27 @@
      zero-extended, of no more bits than their type has. Floats have been widened to binary32.
 """
 
+import integers
+import sequences
 import softfloat
+
+
+interface Machine:
+    def evaluate(op: uint256, a: uint256, b: uint256) -> uint256: view
 
 
 # Element types.
 FLOAT32: constant(uint256) = 0
 FLOAT16: constant(uint256) = 1
 BFLOAT16: constant(uint256) = 2
-INT64: constant(uint256) = 3
 UINT64: constant(uint256) = 7
 BOOL: constant(uint256) = 11
 
-# Operations.
+# Operations. What lies between two of them is decided where integers are.
 ADD: constant(uint256) = 0
 SUB: constant(uint256) = 1
 MUL: constant(uint256) = 2
 DIV: constant(uint256) = 3
-MOD: constant(uint256) = 4
-REM: constant(uint256) = 5
 FMA: constant(uint256) = 6
 SQRT: constant(uint256) = 7
 NEG: constant(uint256) = 8
@@ -50,22 +53,19 @@ ISNAN: constant(uint256) = 23
 ISINF: constant(uint256) = 24
 SELECT: constant(uint256) = 25
 COPY: constant(uint256) = 26
-BIT_AND: constant(uint256) = 28
-BIT_OR: constant(uint256) = 29
-BIT_XOR: constant(uint256) = 30
-BIT_NOT: constant(uint256) = 31
-SHL: constant(uint256) = 32
-SHR: constant(uint256) = 33
 CAST: constant(uint256) = 34
 BITCAST: constant(uint256) = 35
+EXP: constant(uint256) = 36
+SIGMOID: constant(uint256) = 43
 
-# Words of a batch.
+# Words of a batch, and the part of a word that is one operand.
 BATCH: constant(uint256) = 512
 LOW: constant(uint256) = (1 << 64) - 1
 
 
 @external
-@pure
+@view
+@reentrant
 def apply(op: uint256, kind: uint256, out: uint256, a: uint256, b: uint256, c: uint256) -> uint256:
     """
     @notice One scalar operation. Operands that it does not take are ignored. "arithmetic: op" if it does not exist for
@@ -79,7 +79,24 @@ def apply(op: uint256, kind: uint256, out: uint256, a: uint256, b: uint256, c: u
     @param c The third.
     @return A float as binary32 (which `store` rounds), with the one NaN; an integer's bits; 0 or 1.
     """
+    if op >= EXP:
+        # a call of its own, so that other operations do not pay for the memory of the machine
+        assert kind == FLOAT32, "arithmetic: op"
+        return staticcall Machine(self).evaluate(op, a, b)
     return self._apply(op, kind, out, a, b, c)
+
+
+@external
+@pure
+def evaluate(op: uint256, a: uint256, b: uint256) -> uint256:
+    """
+    @notice A named function of binary32 values; `apply` forwards to it.
+    @param op Which one, by its position in OPS, from `exp` on.
+    @param a The first operand.
+    @param b The second one, of `pow`.
+    @return A binary32.
+    """
+    return self._evaluate(op, a, b)
 
 
 @external
@@ -110,7 +127,11 @@ def apply_many(op: uint256, kind: uint256, out: uint256, words: DynArray[uint256
     """
     results: DynArray[uint256, BATCH] = []
     for word: uint256 in words:
-        results.append(self._apply(op, kind, out, word & LOW, (word >> 64) & LOW, word >> 128))
+        if op >= EXP:
+            assert kind == FLOAT32, "arithmetic: op"
+            results.append(self._evaluate(op, word & LOW, (word >> 64) & LOW))
+        else:
+            results.append(self._apply(op, kind, out, word & LOW, (word >> 64) & LOW, word >> 128))
     return results
 
 
@@ -140,22 +161,44 @@ def store_many(dtype: uint256, words: DynArray[uint256, BATCH]) -> DynArray[uint
 
 @internal
 @pure
+def _evaluate(op: uint256, a: uint256, b: uint256) -> uint256:
+    """
+    @notice See `evaluate`. Executes the code in `sequences`.
+    """
+    assert op >= EXP and op <= SIGMOID, "arithmetic: op"
+    span: uint256 = sequences.SPANS >> unsafe_mul(unsafe_sub(op, EXP), 32)
+    start: uint256 = (span >> 16) & 65535
+    code: uint256[sequences.WORDS] = sequences.CODE
+    slots: uint256[sequences.SLOTS] = sequences.INITIAL
+    slots[sequences.ARGUMENTS] = a
+    slots[unsafe_add(sequences.ARGUMENTS, 1)] = b
+    r: uint256 = 0
+    for n: uint256 in range(start, unsafe_add(start, span & 65535), bound=sequences.LONGEST):
+        i: uint256 = code[unsafe_div(n, 5)] >> unsafe_mul(n % 5, 48)
+        x: uint256 = slots[(i >> 16) & 255]
+        y: uint256 = slots[(i >> 8) & 255]
+        r = self._apply((i >> 40) & 255, (i >> 36) & 15, (i >> 32) & 15, x, y, slots[i & 255])
+        slots[(i >> 24) & 255] = r
+    return softfloat._canonical(r)
+
+
+@internal
+@pure
 def _apply(op: uint256, kind: uint256, out: uint256, a: uint256, b: uint256, c: uint256) -> uint256:
     """
-    @notice See `apply`.
+    @notice See `apply`; no named functions.
     """
-    assert kind <= BOOL, "arithmetic: type"
-    if op == BITCAST:
-        assert self._width(kind) == self._width(out) and kind != BOOL and out != BOOL, "arithmetic: type"
-        if out == FLOAT32:
-            return softfloat._canonical(a)
-        return self._widen(out, a)
     if kind == FLOAT32:
         if op <= TRUNC:
             return self._float(op, a, b, c)
         if op <= ISINF:
             return self._float_order(op, a, b)
-    assert kind != FLOAT16 and kind != BFLOAT16, "arithmetic: type"
+    if op == BITCAST:
+        assert integers._width(kind) == integers._width(out) and kind != BOOL and out != BOOL, "arithmetic: type"
+        if out == FLOAT32:
+            return softfloat._canonical(a)
+        return self._widen(out, a)
+    assert kind <= BOOL and kind != FLOAT16 and kind != BFLOAT16, "arithmetic: type"
     if op == CAST:
         return self._cast(kind, out, a)
     if op == SELECT or op == COPY:
@@ -168,11 +211,11 @@ def _apply(op: uint256, kind: uint256, out: uint256, a: uint256, b: uint256, c: 
             return softfloat._canonical(r)
         return r
     if kind == BOOL:
-        return self._bool(op, a, b)
+        return integers._bool(op, a, b)
     assert kind != FLOAT32, "arithmetic: op"
     if op <= SIGN:
-        return self._integer(op, kind, a, b, c)
-    return self._bits(op, kind, a, b)
+        return integers._arithmetic(op, kind, a, b, c)
+    return integers._bits(op, kind, a, b)
 
 
 @internal
@@ -242,129 +285,6 @@ def _float_order(op: uint256, a: uint256, b: uint256) -> uint256:
 
 @internal
 @pure
-def _bool(op: uint256, a: uint256, b: uint256) -> uint256:
-    """
-    @notice Operations on 0 and 1.
-    """
-    if op == BIT_AND or op == MIN:
-        return a & b
-    if op == BIT_OR or op == MAX:
-        return a | b
-    if op == BIT_XOR or op == NE:
-        return a ^ b
-    if op == EQ:
-        return (a ^ b) ^ 1
-    assert op == BIT_NOT, "arithmetic: op"
-    return a ^ 1
-
-
-@internal
-@pure
-def _integer(op: uint256, kind: uint256, a: uint256, b: uint256, c: uint256) -> uint256:
-    """
-    @notice Integer arithmetic, which wraps.
-    """
-    width: uint256 = self._width(kind)
-    mask: uint256 = max_value(uint256) >> unsafe_sub(256, width)
-    if op == ADD:
-        return unsafe_add(a, b) & mask
-    if op == SUB:
-        return unsafe_sub(a, b) & mask
-    if op == MUL:
-        return unsafe_mul(a, b) & mask
-    if op == FMA:
-        return unsafe_add(unsafe_mul(a, b), c) & mask
-    # a sign bit, or 0 for a type that has none
-    top: uint256 = 0
-    if kind < UINT64:
-        top = 1 << unsafe_sub(width, 1)
-    minus_a: uint256 = unsafe_sub(0, a) & mask
-    if op == NEG:
-        return minus_a
-    x: uint256 = a
-    if a & top != 0:
-        x = minus_a
-    if op == ABS:
-        return x
-    if op == SIGN:
-        if a & top != 0:
-            return mask
-        return min(a, 1)
-    assert op >= DIV and op <= REM, "arithmetic: op"
-    if b == 0:
-        return 0
-    y: uint256 = b
-    if b & top != 0:
-        y = unsafe_sub(0, b) & mask
-    # on magnitudes: that of the least number is itself, read without a sign
-    r: uint256 = 0
-    minus: bool = (a ^ b) & top != 0
-    if op == DIV:
-        r = unsafe_div(x, y)
-    else:
-        r = x % y
-        if op == MOD:
-            if minus and r != 0:
-                r = unsafe_sub(y, r)
-            minus = b & top != 0
-        else:
-            minus = a & top != 0
-    if minus:
-        r = unsafe_sub(0, r) & mask
-    return r
-
-
-@internal
-@pure
-def _bits(op: uint256, kind: uint256, a: uint256, b: uint256) -> uint256:
-    """
-    @notice Comparisons of integers, operations on their bits, shifts.
-    """
-    width: uint256 = self._width(kind)
-    mask: uint256 = max_value(uint256) >> unsafe_sub(256, width)
-    if op == BIT_AND:
-        return a & b
-    if op == BIT_OR:
-        return a | b
-    if op == BIT_XOR:
-        return a ^ b
-    if op == BIT_NOT:
-        return a ^ mask
-    if op == SHL:
-        return (a << b) & mask
-    top: uint256 = 0
-    if kind < UINT64:
-        top = 1 << unsafe_sub(width, 1)
-    if op == SHR:
-        if a & top != 0:
-            return mask ^ ((a ^ mask) >> b)
-        return a >> b
-    # with the sign bit flipped, bits are ordered as values are
-    x: uint256 = a ^ top
-    y: uint256 = b ^ top
-    if op == MIN:
-        return min(x, y) ^ top
-    if op == MAX:
-        return max(x, y) ^ top
-    r: bool = False
-    if op == LT:
-        r = x < y
-    elif op == LE:
-        r = x <= y
-    elif op == GT:
-        r = x > y
-    elif op == GE:
-        r = x >= y
-    elif op == EQ:
-        r = x == y
-    else:
-        assert op == NE, "arithmetic: op"
-        r = x != y
-    return convert(r, uint256)
-
-
-@internal
-@pure
 def _cast(kind: uint256, out: uint256, a: uint256) -> uint256:
     """
     @notice The value `a` of type `kind` as type `out`; as a float type it is a binary32.
@@ -379,34 +299,23 @@ def _cast(kind: uint256, out: uint256, a: uint256) -> uint256:
             return softfloat._canonical(a)
         if out == BOOL:
             return min(a & softfloat.MAGNITUDE, 1)
-        return softfloat._to_integer(a, self._width(out), out < UINT64)
+        return softfloat._to_integer(a, integers._width(out), out < UINT64)
     if out == BOOL:
         return min(a, 1)
     if kind == BOOL:
         if out <= BFLOAT16:
             return unsafe_mul(a, softfloat.ONE)
         return a
-    width: uint256 = self._width(kind)
-    negative: bool = kind < UINT64 and (a >> unsafe_sub(width, 1)) != 0
+    negative: bool = a & integers._top(kind) != 0
+    mask: uint256 = integers._mask(kind)
     if out <= BFLOAT16:
         if negative:
-            return softfloat._from_magnitude(softfloat.SIGN, unsafe_sub(0, a) & (max_value(uint256) >> unsafe_sub(256, width)))
+            return softfloat._from_magnitude(softfloat.SIGN, unsafe_sub(0, a) & mask)
         return softfloat._from_magnitude(0, a)
     extended: uint256 = a
     if negative:
-        extended = a | (max_value(uint256) << width)
-    return extended & (max_value(uint256) >> unsafe_sub(256, self._width(out)))
-
-
-@internal
-@pure
-def _width(dtype: uint256) -> uint256:
-    """
-    @notice Bits of an element. Refuses what is no element type.
-    """
-    assert dtype <= BOOL, "arithmetic: type"
-    # one byte each, the first one lowest
-    return (2485627637901169405165834272 >> unsafe_mul(dtype, 8)) & 255
+        extended = a | ~mask
+    return extended & integers._mask(out)
 
 
 @internal

@@ -71,6 +71,7 @@ struct Game:
     item: uint256  # bytes of an element
     element: uint256  # the element in doubt
     terms: uint256  # terms of its fold
+    piece: uint256  # how many of them the referee executes at once
     width: uint256  # words of an accumulator; more than one for sixteen lanes
 
 

@@ -27,16 +27,19 @@ interface Market:
     def state(id: bytes32) -> uint256: view
 
 
-interface Evidence:
+interface Trajectory:
     def leaf(
         key: records.Key, result: records.Result, work: records.Work, index: uint256, opening: board.Opening
     ) -> bool: view
+
+
+interface Evidence:
     def question(
-        game: board.Game, kinds: uint256, entry: Bytes[16640], proof: DynArray[bytes32, 64]
+        game: board.Game, kinds: uint256, entry: Bytes[9232], proof: DynArray[bytes32, 64]
     ) -> (bytes32, uint256, uint256): view
     def point(
-        game: board.Game, chunk: Bytes[1024], at: uint256, entry: Bytes[16640]
-    ) -> (uint256, bytes32, uint256, uint256): view
+        game: board.Game, chunk: Bytes[1024], at: uint256, entry: Bytes[9232]
+    ) -> (uint256, bytes32, uint256, uint256, uint256): view
 
 
 # @notice A challenger accuses a solver.
@@ -99,8 +102,7 @@ MAX_WORDS: constant(uint256) = 252
 
 LOW_32_BITS: constant(uint256) = 2 ** 32 - 1
 
-# @dev Terms that the referee executes at once; lanes come in rows of sixteen.
-PIECE: constant(uint256) = 8
+# @dev Terms of a fold in lanes come in rows of sixteen.
 LANES: constant(uint256) = 16
 
 # @dev Kinds of values, as the entries number them.
@@ -119,8 +121,11 @@ token: public(immutable(IERC20))
 # @notice Whose tasks are disputed here.
 market: public(immutable(Market))
 
-# @notice Checks what a move shows.
+# @notice Checks what is shown of a step.
 evidence: public(immutable(Evidence))
+
+# @notice Checks what is shown of a trajectory.
+trajectory: public(immutable(Trajectory))
 
 # @notice keccak256 of the record of each game; 1 once it is over.
 games: public(HashMap[bytes32, bytes32])
@@ -130,19 +135,22 @@ owed: public(HashMap[address, uint256])
 
 
 @deploy
-def __init__(token_: address, market_: address, evidence_: address):
+def __init__(token_: address, market_: address, evidence_: address, trajectory_: address):
     """
     @notice Fixes the currency and the other contracts for good.
     @param token_ The ERC-20 in which bonds are put down.
     @param market_ The market.
-    @param evidence_ The contract that checks what is shown.
+    @param evidence_ The contract that checks what is shown of a step.
+    @param trajectory_ The contract that checks what is shown of a trajectory.
     """
     assert token_.is_contract, "game: token"
     assert market_.is_contract, "game: market"
     assert evidence_.is_contract, "game: evidence"
+    assert trajectory_.is_contract, "game: trajectory"
     token = IERC20(token_)
     market = Market(market_)
     evidence = Evidence(evidence_)
+    trajectory = Trajectory(trajectory_)
 
 
 @external
@@ -181,8 +189,8 @@ def open(
     game.lo = interval * key.terms.interval
     assert game.lo < key.terms.steps, "game: interval"
     game.hi = min(game.lo + key.terms.interval, key.terms.steps)
-    wrong: bool = staticcall evidence.leaf(key, result, work, interval, first)
-    wrong = staticcall evidence.leaf(key, result, work, interval + 1, last) or wrong
+    wrong: bool = staticcall trajectory.leaf(key, result, work, interval, first)
+    wrong = staticcall trajectory.leaf(key, result, work, interval + 1, last) or wrong
     if wrong or last.prev_root != first.state_root:
         self._end(id, game, key, result, True, "leaf", game.solver)
         return id
@@ -238,7 +246,7 @@ def open_data(
     entries: bytes32,
     leaf: board.Opening,
     number: uint256,
-    entry: Bytes[16640],
+    entry: Bytes[9232],
     proof: DynArray[bytes32, 64],
     chunk: uint256,
 ) -> bytes32:
@@ -262,7 +270,7 @@ def open_data(
     game: board.Game = empty(board.Game)
     id, game = self._accuse(board.DATA, key, result, work, index, salt)
     self._check_code(work, shape, entries)
-    if staticcall evidence.leaf(key, result, work, index, leaf):
+    if staticcall trajectory.leaf(key, result, work, index, leaf):
         self._end(id, game, key, result, True, "leaf", game.solver)
         return id
     game.shape = shape
@@ -355,7 +363,7 @@ def choose(
     game: board.Game,
     words: DynArray[bytes32, MAX_WORDS],
     part: uint256,
-    entry: Bytes[16640],
+    entry: Bytes[9232],
     proof: DynArray[bytes32, 64],
 ):
     """
@@ -412,7 +420,7 @@ def accept(id: bytes32, game: board.Game):
 
 
 @external
-def point(id: bytes32, game: board.Game, chunk: Bytes[1024], at: uint256, entry: Bytes[16640]):
+def point(id: bytes32, game: board.Game, chunk: Bytes[1024], at: uint256, entry: Bytes[9232]):
     """
     @notice The challenger names the element that it disbelieves.
     @param id The game.
@@ -424,11 +432,11 @@ def point(id: bytes32, game: board.Game, chunk: Bytes[1024], at: uint256, entry:
     self._check_turn(id, game, board.CHALLENGER)
     assert game.level == board.TENSOR and game.height == 0, "game: level"
     g: board.Game = game
-    g.element, g.high, g.terms, g.width = staticcall evidence.point(game, chunk, at, entry)
+    g.element, g.high, g.terms, g.piece, g.width = staticcall evidence.point(game, chunk, at, entry)
     g.low = empty(bytes32)
     g.lo = 0
     g.hi = g.terms
-    if self._is_piece(g):
+    if g.hi - g.lo <= g.piece:
         g.level = board.PROOF
         self._keep(id, g)
     else:
@@ -449,7 +457,7 @@ def conclude(
     reason: String[32],
 ):
     """
-    @notice Ends a game with what the contract that checks evidence has found: a contradiction that the challenger has shown
+    @notice Ends a game with what a contract that checks evidence has found: a contradiction that the challenger has shown
             in its turn, or what was demanded and is shown now, by anybody.
     @param id The game.
     @param game Its record.
@@ -459,7 +467,7 @@ def conclude(
     @param upheld Whether the challenger is right.
     @param reason What decided.
     """
-    assert msg.sender == evidence.address, "game: not evidence"
+    assert msg.sender == evidence.address or msg.sender == trajectory.address, "game: not evidence"
     self._check_record(id, game)
     assert block.timestamp <= game.deadline, "game: too late"
     if game.level == board.OPENING or game.level == board.SHOWING:
@@ -830,7 +838,7 @@ def _narrow(game: board.Game, words: DynArray[bytes32, MAX_WORDS], part: uint256
     if g.level == board.STEPS:
         if g.hi - g.lo == 1:
             return self._enter_steps(g)
-    elif self._is_piece(g):
+    elif g.hi - g.lo <= g.piece:
         g.level = board.PROOF
     return g
 
@@ -892,19 +900,6 @@ def _cut(game: board.Game, i: uint256) -> uint256:
     first: uint256 = game.lo // unit
     wide: uint256 = (game.hi + unit - 1) // unit - first
     return unit * (first + wide * i // min(game.ways, wide))
-
-
-@internal
-@pure
-def _is_piece(game: board.Game) -> bool:
-    """
-    @dev Whether the referee can execute what is left of a fold.
-    @param game The record.
-    @return bool Eight terms, or one row of lanes.
-    """
-    if game.width > 1:
-        return game.hi - game.lo <= LANES
-    return game.hi - game.lo <= PIECE
 
 
 @internal

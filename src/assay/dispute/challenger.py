@@ -10,7 +10,7 @@ from assay.proof.tensors import raw
 
 from . import span
 from .arbiter.openings import encode_openings, needed
-from .moves import Accept, Batch, Choose, Input, Move, Output, Point, Rows, State
+from .moves import Accept, Batch, Choose, Divide, Expand, Input, Move, Output, Point, Prove, Rows, Show, State
 from .player import Player, first_difference
 from .record import Game, Level
 from .testimony import state_tree

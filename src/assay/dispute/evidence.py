@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
+from eth_utils.crypto import keccak
+
+from assay.program.code import decode
 from assay.program.types import DType
 from assay.proof import Opening, merkle, permute
 from assay.proof.sampler import sampler_key
 
+from .arbiter.kernel import execute, finish, start
 from .case import Case, Work
-from .moves import Batch, Input, Metrics, Output, Point, Proof, Rows, ShowData, ShowLeaf, State
+from .moves import Batch, Finding, Input, Metrics, Output, Point, Proof, Prove, Rows, ShowData, ShowLeaf, State
+from .opened import opened
 from .record import Game, Kind, Level, Turn
 from .refused import require
 
@@ -24,9 +30,11 @@ __all__ = [
     "holds",
     "leaf_contradicts",
     "leaf_shown",
+    "pack",
     "pointed",
     "questioned",
     "state_root",
+    "unpack",
 ]
 
 _TYPES = tuple(DType)
@@ -121,8 +129,8 @@ def questioned(game: Game, kinds: frozenset[int], entry: bytes, proof: Proof) ->
     return entry_leaf(entry), item * _word(entry, 2, 8), item
 
 
-def pointed(game: Game, move: Point) -> tuple[int, bytes, int, int]:
-    """The element's position in its value, its bits as a number, the terms of its fold, the words of an accumulator."""
+def pointed(game: Game, move: Point) -> tuple[int, bytes, int, int, int]:
+    """Place of the element in its value, its bits, the terms of its fold, those of a piece, words of an accumulator."""
     _check_chunk(game, move.chunk, move.at)
     require(entry_leaf(move.entry) == game.entry, "evidence: entry")
     require(_word(move.entry, 0, 1) == KERNEL, "evidence: kind")
@@ -131,7 +139,39 @@ def pointed(game: Game, move: Point) -> tuple[int, bytes, int, int]:
     if _word(move.entry, 11, 1) == _LANES:
         width = 4 if game.item == 8 else 2
     element = merkle.CHUNK // game.item * game.index + move.at
-    return element, bits.to_bytes(32, "big"), _word(move.entry, 30, 8), width
+    return element, bits.to_bytes(32, "big"), _word(move.entry, 30, 8), _word(move.entry, 13, 1), width
+
+
+def pack(acc: Sequence[int], width: int) -> tuple[bytes, ...]:
+    """An accumulator in as few words as hold it: one of a chain, or sixteen lanes, the first one highest."""
+    size = 32 * width // max(1, len(acc))
+    packed = b"".join(lane.to_bytes(size, "big") for lane in acc)
+    return tuple(packed[at : at + 32] for at in range(0, 32 * width, 32))
+
+
+def unpack(words: Sequence[bytes]) -> list[int]:
+    """The reverse of `pack`."""
+    size = 32 if len(words) == 1 else 2 * len(words)
+    packed = b"".join(words)
+    return [int.from_bytes(packed[at : at + size], "big") for at in range(0, len(packed), size)]
+
+
+def _prove(game: Game, move: Prove, case: Case) -> bool:
+    require(game.level is Level.PROOF, "evidence: level")
+    require(entry_leaf(move.entry) == game.entry, "evidence: entry")
+    code, depth = decode(move.entry[10:]), merkle.depth(game.values_count)
+    if game.lo == 0:
+        acc = start(code, game.element, opened(code, move.base, game.values, depth))
+    else:
+        right = len(move.first) == game.width and keccak(b"".join(move.first)) == game.low
+        require(right, "evidence: accumulator")
+        acc = unpack(move.first)
+    if game.hi > game.lo:
+        read = opened(code, move.openings, game.values, depth)
+        acc = execute(code, game.element, game.lo, game.hi, acc, read)
+    if game.hi == game.terms:
+        return finish(code, acc).to_bytes(32, "big") != game.high
+    return keccak(b"".join(pack(acc, game.width))) != game.high
 
 
 def _input(game: Game, move: Input, case: Case) -> bool:
@@ -233,9 +273,11 @@ def data_shown(game: Game, move: ShowData) -> None:
     _check_tensor(game, game.claim, _tensor(move.entry[14:], data), _word(move.entry, 10, 4), move.proof)
 
 
-def holds(game: Game, move: Input | State | Batch | Output | Rows | Metrics, case: Case) -> bool:
+def holds(game: Game, move: Finding, case: Case) -> bool:
     """Whether a contradiction is one. Raises Refused where it is not even well-formed."""
     match move:
+        case Prove():
+            return _prove(game, move, case)
         case Input():
             return _input(game, move, case)
         case State():

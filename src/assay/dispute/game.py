@@ -261,8 +261,8 @@ def _doubted(game: Game, move: Choose | Accept | Point, now: int) -> Game:
             return _passed(replace(game, level=Level.STATE, count=count, height=height, revealed=merkle.ZERO), now)
         case Point():
             require(game.level is Level.TENSOR and game.height == 0, "game: level")
-            element, high, terms, width = evidence.pointed(game, move)
-            game = replace(game, element=element, high=high, terms=terms, width=width)
+            element, high, terms, piece, width = evidence.pointed(game, move)
+            game = replace(game, element=element, high=high, terms=terms, piece=piece, width=width)
             game = replace(game, lo=0, hi=terms, low=merkle.ZERO)
             if span.is_piece(game):
                 return replace(game, level=Level.PROOF)

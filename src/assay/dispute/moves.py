@@ -13,6 +13,7 @@ __all__ = [
     "Divide",
     "Expand",
     "Expire",
+    "Finding",
     "Input",
     "Metric",
     "Metrics",
@@ -20,6 +21,7 @@ __all__ = [
     "Move",
     "Output",
     "Point",
+    "Prove",
     "Rows",
     "Show",
     "ShowData",
@@ -73,6 +75,19 @@ class Point:
     chunk: bytes
     at: int
     entry: bytes
+
+
+@dataclass(frozen=True)
+class Prove:
+    """The piece executed from the accumulator with the words `first` (none at the first term) gives something else.
+
+    `base` is what the referee's `start` opens, `openings` what its `execute` opens.
+    """
+
+    entry: bytes
+    first: tuple[bytes, ...]
+    base: bytes
+    openings: bytes
 
 
 @dataclass(frozen=True)
@@ -170,7 +185,7 @@ class Moot:
     """Anybody ends a game about a task that was taken from the solver meanwhile."""
 
 
-Finding = Input | State | Batch | Output | Rows | Metrics
+Finding = Prove | Input | State | Batch | Output | Rows | Metrics
 """Contradictions."""
 
 Move = Divide | Expand | Show | Choose | Accept | Point | Finding | ShowLeaf | ShowData | Expire | Moot

@@ -12,13 +12,13 @@ from eth_utils.crypto import keccak
 
 from assay.proof.merkle import CHUNK, ZERO
 
-__all__ = ["ENDED", "LANES", "PIECE", "TREES", "Game", "Kind", "Level", "Turn", "chunks", "list_hash"]
+__all__ = ["ENDED", "LANES", "TREES", "Game", "Kind", "Level", "Turn", "chunks", "list_hash"]
 
 ENDED = (1).to_bytes(32, "big")
 """What the contract keeps in the place of a record once a game is over."""
 
-PIECE, LANES = 8, 16
-"""Terms that the referee executes at once: of a chain, and of a fold in sixteen lanes."""
+LANES = 16
+"""Accumulators of a fold in lanes; its terms come in rows of as many."""
 
 
 class Kind(IntEnum):
@@ -140,6 +140,8 @@ class Game:
     """Bytes of an element."""
     element: int = 0
     terms: int = 0
+    piece: int = 0
+    """How many of them the referee executes at once."""
     width: int = 0
     """Words of an accumulator; more than one for sixteen lanes."""
 

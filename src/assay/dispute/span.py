@@ -6,7 +6,7 @@ from eth_utils.crypto import keccak
 
 from assay.proof import merkle
 
-from .record import LANES, PIECE, Game, Level
+from .record import LANES, Game, Level
 
 __all__ = ["claimed", "cuts", "is_piece", "join", "of", "padding", "part"]
 
@@ -25,7 +25,7 @@ def of(game: Game) -> tuple[int, ...]:
 
 def is_piece(game: Game) -> bool:
     """Whether the referee can execute what is left of a fold."""
-    return game.hi - game.lo <= (LANES if game.width > 1 else PIECE)
+    return game.hi - game.lo <= game.piece
 
 
 def claimed(game: Game, words: tuple[bytes, ...], cut: int) -> bytes:

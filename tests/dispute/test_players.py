@@ -7,10 +7,12 @@ import pytest
 import small
 from quarrel import Quarrel
 
+from assay.dispute.defender import Defender
 from assay.dispute.moves import Accept, Point, Prove
 from assay.dispute.record import Kind
+from assay.dispute.testimony import Testimony as Told
 from assay.errors import UsageError
-from assay.proof import Dataset, Runner
+from assay.proof import Dataset, Runner, merkle, trace_of
 from assay.store import Store
 
 STEPS = 6
@@ -70,3 +72,61 @@ def test_an_honest_solver_gives_nothing_to_choose(runner):
             Quarrel(runner, ways=ways).play()
 
 
+class Misled(Told):
+    """Tells of every step what happened, but for one value."""
+
+    def __init__(self, honest, number, step):
+        super().__init__(honest.runner, honest.state, honest.start, honest.stop)
+        self.number, self.step = number, step
+
+    def values(self, step):
+        true = super().values(step)
+        if step != self.step:
+            return true
+        array = true.arrays[self.number].copy()
+        flat = array.reshape(-1).view(np.uint8)
+        flat[-1] ^= 1
+        return true.with_arrays({self.number: array})
+
+
+@pytest.mark.parametrize("what", ["state/model.conv2.weight", "batch/x", "batch/y", "step", "constant"])
+def test_every_input_of_a_step_is_bound(runner, final, what):
+    """The solver has a false state at the end, and says of the last step that an input was other than it was."""
+    quarrel = Quarrel(runner, tampered(final, "model.conv2.weight"))
+    program = runner.executable.program
+    names = [port.name for port in program.inputs]
+    number = len(names) if what == "constant" else names.index(what)
+    misled = Misled(quarrel.honest, number, STEPS - 1)
+    quarrel.defender.testimony.values = misled.values
+    outcome = quarrel.play()
+    kind = {"constant": "input", "step": "input"}.get(what, what.split("/")[0])
+    assert (outcome.upheld, outcome.reason) == (True, kind)
+
+
+def test_other_row_numbers_than_the_samplers_are_found(runner):
+    other = Told(runner, small.initial(), 0, STEPS)
+    numbers = bytearray(other.row_numbers(4))
+    numbers[8 * 37 + 7] ^= 1
+    honest = other.row_numbers
+    other.row_numbers = lambda step: bytes(numbers) if step == 4 else honest(step)
+    quarrel = Quarrel(runner, batches=merkle.root(other.draws()), solver=Defender(other))
+    outcome = quarrel.play(Kind.BATCHES)
+    assert (outcome.upheld, outcome.reason) == (True, "rows")
+    assert quarrel.moves[-1].at == 37
+
+
+@pytest.mark.parametrize("step", [0, 3, STEPS - 1])
+def test_a_forged_trace_is_found(runner, step):
+    other = Told(runner, small.initial(), 0, STEPS)
+    prints = other.fingerprints()
+    prints[step] = bytes(32)
+    other.fingerprints = lambda: prints
+    quarrel = Quarrel(runner, trace=trace_of(merkle.root(prints)), solver=Defender(other), ways=2)
+    outcome = quarrel.play(Kind.TRACE)
+    assert (outcome.upheld, outcome.reason) == (True, "metrics")
+
+
+def test_true_rows_and_traces_give_nothing_to_choose(runner):
+    for kind in (Kind.BATCHES, Kind.TRACE):
+        with pytest.raises(UsageError, match="those of the replay"):
+            Quarrel(runner).play(kind)

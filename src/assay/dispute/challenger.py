@@ -10,9 +10,25 @@ from assay.proof.tensors import raw
 
 from . import span
 from .arbiter.openings import encode_openings, needed
-from .moves import Accept, Batch, Choose, Divide, Expand, Input, Move, Output, Point, Prove, Rows, Show, State
+from .moves import (
+    Accept,
+    Batch,
+    Choose,
+    Divide,
+    Expand,
+    Input,
+    Metric,
+    Metrics,
+    Move,
+    Output,
+    Point,
+    Prove,
+    Rows,
+    Show,
+    State,
+)
 from .player import Player, first_difference
-from .record import Game, Level
+from .record import Game, Kind, Level
 from .testimony import state_tree
 from .transcript import Transcript
 
@@ -55,7 +71,7 @@ class Challenger(Player):
         part = first_difference(self.children(game), words)
         if part == len(words):
             if game.level is Level.VALUES and game.height == self.tree(game).depth:
-                return Accept()
+                return self._metrics(game) if self._is_marked(game) else Accept()
             raise UsageError("the solver's claims are those of the replay", level=game.level)
         levels = (len(words) - 1).bit_length()
         entry: tuple[bytes, tuple[bytes, ...]] = (b"", ())
@@ -69,10 +85,26 @@ class Challenger(Player):
         """The first part at whose end the solver has something else."""
         at = span.of(game)
         if game.level is Level.STEPS:
-            return first_difference(self.testimony.state_roots(at), words)
+            different = first_difference(self.testimony.state_roots(at), words)
+            # Where only the fingerprint of a step is wrong, that step is looked at.
+            return min(different, sum(cut <= game.mark for cut in at)) if game.kind is Kind.TRACE else different
         width = game.width
         ours = self.fold(game).words(at)
         return first_difference(ours, words) // width
+
+    def _is_marked(self, game: Game) -> bool:
+        return game.kind is Kind.TRACE and game.step == game.mark
+
+    def _metrics(self, game: Game) -> Metrics:
+        """All values of the step are granted, and its fingerprint is not that of its metrics."""
+        values = self.testimony.values(game.step)
+        first, data, found = game.values_count + game.outputs_count, b"", []
+        for place in range(first, first + game.metrics_count):
+            entry, proof = self.entry(place)
+            number = int.from_bytes(entry, "big")
+            found.append(Metric(number, proof, values.arrays[number].nbytes, values.tree.prove(number)))
+            data += bytes(raw(values.arrays[number]))
+        return Metrics(tuple(found), data)
 
     def _input(self, game: Game) -> Move:
         """One value is left, and it is no kernel's: it contradicts what stands in its entry."""

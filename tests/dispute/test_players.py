@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
-from quarrel import Quarrel
+from digits_quarrel import CHALLENGER, SOLVER, Quarrel
 
+from assay.dispute import game as law
 from assay.dispute.defender import Defender
-from assay.dispute.moves import Accept, Point, Prove
+from assay.dispute.moves import Accept, Expire, Point, Prove
 from assay.dispute.record import Kind
+from assay.dispute.showing import show_data, show_leaf
 from assay.dispute.testimony import Testimony as Told
-from assay.errors import UsageError
-from assay.proof import Dataset, Runner, merkle, trace_of
+from assay.errors import RefusedError, UsageError
+from assay.proof import Dataset, Runner, merkle, opening, trace_of
+from assay.proof.code import code_leaves, code_shape
 from assay.store import Store
 
 STEPS = 6
@@ -130,3 +135,37 @@ def test_true_rows_and_traces_give_nothing_to_choose(runner):
     for kind in (Kind.BATCHES, Kind.TRACE):
         with pytest.raises(UsageError, match="those of the replay"):
             Quarrel(runner).play(kind)
+
+
+def test_a_kib_of_a_checkpoint_is_shown(runner):
+    quarrel = Quarrel(runner)
+    program, state = runner.executable.program, small.initial()
+    shape = int.from_bytes(code_shape(program), "big"), merkle.root(code_leaves(program))
+    number = [port.name for port in program.inputs].index("state/model.conv2.weight")
+    demanded = Defender(quarrel.honest)
+    for chunk in (0, 3, 17):  # 18 KiB
+        game = law.open_data(
+            quarrel.case,
+            0,
+            CHALLENGER,
+            0,
+            shape,
+            opening(quarrel.trajectory, 0),
+            number,
+            *demanded.entry(number),
+            chunk,
+        )
+        shown = show_data(program, state, game)
+        outcome = law.apply(game, shown, 1, SOLVER, quarrel.case)
+        assert (outcome.upheld, outcome.reason, outcome.receiver) == (False, "data", SOLVER)
+        with pytest.raises(RefusedError):
+            law.apply(game, replace(shown, chunk=bytes(1024)), 1, SOLVER, quarrel.case)
+    assert law.apply(game, Expire(), game.deadline + 1, CHALLENGER, quarrel.case).upheld
+
+
+def test_a_leaf_of_the_trajectory_is_shown(runner):
+    quarrel = Quarrel(runner)
+    for index in (0, 1):
+        game = law.open_leaf(quarrel.case, index, CHALLENGER, 0)
+        outcome = law.apply(game, show_leaf(quarrel.trajectory, game), 1, SOLVER, quarrel.case)
+        assert (outcome.upheld, outcome.reason) == (False, "leaf")

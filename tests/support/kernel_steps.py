@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 import numpy as np
 from referee_contract import Referee
 
-from assay.dispute.arbiter import openings as opening
 from assay.dispute.arbiter.kernel import execute, finish, start
 from assay.dispute.arbiter.openings import openings, reader
 from assay.engine.clear import run_kernel
-from assay.program import Kernel, Order, Program
+from assay.program import Kernel, Program
 from assay.program.code import Coded, Layout, coded, layout
-from assay.program.types import DType
 from assay.proof import merkle
 from assay.proof.tensors import raw
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +38,9 @@ class _Revm:
     def call(self, to: str, data: bytes) -> tuple[bytes, int]:
         try:
             output = bytes(self._evm.message_call(CALLER, to, data, gas=GAS))
-        except RuntimeError:
-            raise Refused(_reason(bytes(self._evm.result.output))) from None
+        except RuntimeError as error:  # "Revert { gas_used: .., output: 0x.. }", or a halt without output
+            found = re.search("output: 0x([0-9a-f]*)", str(error))
+            raise Refused(_reason(bytes.fromhex(found[1] if found else ""))) from None
         return output, int(self._evm.result.gas_used) - _transaction(data)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.errors import UsageError
-from assay.proof import rows
+from assay.proof import merkle, rows
 from assay.proof.tensors import raw
 
 from . import span
-from .arbiter.openings import encode_openings, needed
+from .arbiter.openings import openings
 from .moves import (
     Accept,
     Batch,
@@ -156,11 +156,14 @@ class Challenger(Player):
                 known.reveal(record.height, record.index, _words(answer))
         code, fold = self.coded(game.value), self.fold(game)
 
-        def data(number: int) -> memoryview:
-            return raw(values.arrays[number])
-
         def opened(first: int, last: int) -> bytes:
-            return encode_openings(code, needed(code, game.element, first, last, data), data, known)
+            def data(number: int) -> memoryview:
+                return raw(values.arrays[number])
+
+            def prove(numbers: Sequence[int]) -> Sequence[bytes]:
+                return merkle.siblings(known, numbers)
+
+            return openings(code, game.element, first, last, data, values.roots, prove)
 
         base = opened(0, 0) if game.lo == 0 else b""
         first = tuple(fold.words([game.lo])) if game.lo else ()

@@ -94,7 +94,7 @@ def open_interval(
         game = _enter_steps(game)
     elif kind is Kind.BATCHES:
         game = replace(game, size=8 * case.work.batch_size)
-        game = _enter_tree(game, Level.DRAWS, last.batches, hi - lo)
+        game = _enter_draws(game, last.batches)
     else:
         game = _enter_tree(replace(game, claim=last.trace), Level.PRINTS, merkle.ZERO, hi - lo)
     return _begun(game, now)
@@ -311,6 +311,13 @@ def _enter_steps(game: Game) -> Game:
         return replace(game, level=Level.STEPS, paid=game.paid + game.bond)
     game = replace(game, step=game.lo, before=game.low, after=game.high)
     return _enter_tree(game, Level.VALUES, merkle.ZERO, game.values_count)
+
+
+def _enter_draws(game: Game, node: bytes) -> Game:
+    """The row numbers of the steps between lo and hi are on trial; if it is one step, its own."""
+    if game.hi - game.lo > 1:
+        return _enter_tree(game, Level.DRAWS, node, game.hi - game.lo)
+    return _enter_tree(replace(game, step=game.lo), Level.ROWS, node, chunks(game.size))
 
 
 def _enter_tree(game: Game, level: Level, node: bytes, count: int) -> Game:

@@ -203,7 +203,11 @@ def open(
         game = self._enter_steps(game)
     elif kind == board.BATCHES:
         game.size = 8 * work.batch_size
-        game = self._enter_tree(game, board.DRAWS, last.batches, game.hi - game.lo)
+        if game.hi - game.lo > 1:
+            game = self._enter_tree(game, board.DRAWS, last.batches, game.hi - game.lo)
+        else:
+            game.step = game.lo
+            game = self._enter_tree(game, board.ROWS, last.batches, self._chunks(game.size))
     else:
         game.claim = last.trace
         game = self._enter_tree(game, board.PRINTS, empty(bytes32), game.hi - game.lo)

@@ -471,7 +471,7 @@ def _locate(
             if coordinate:
                 flat[t] = x
             elif x >> 63 == 1 or x % divisor != 0 or unsafe_div(x, divisor) >= extent:
-                inside = inside ^ (ONE << t)
+                inside = inside & ~(ONE << t)
             else:
                 flat[t] = unsafe_add(unsafe_mul(flat[t], extent), unsafe_div(x, divisor))
     return Places(flat=flat, inside=inside, next=at)

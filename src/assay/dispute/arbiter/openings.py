@@ -14,6 +14,9 @@ __all__ = ["Data", "encode_openings", "needed", "openings", "reader"]
 Data = Callable[[int], bytes | memoryview]
 """Value number -> the row-major little-endian bytes of that value in the step."""
 
+Prove = Callable[[Sequence[int]], Sequence[bytes]]
+"""Rising value numbers -> their common proof under the values root, as `merkle.prove_many` gives it."""
+
 
 def reader(code: Coded, data: Data) -> ReadElement:
     """Elements of the values that the kernel reads, out of their bytes."""
@@ -42,26 +45,40 @@ def needed(code: Coded, element: int, first: int, last: int, data: Data) -> dict
     return {number: sorted(found[number]) for number in sorted(found)}
 
 
-def openings(code: Coded, element: int, first: int, last: int, data: Data, roots: Sequence[bytes]) -> bytes:
+def openings(
+    code: Coded,
+    element: int,
+    first: int,
+    last: int,
+    data: Data,
+    roots: Sequence[bytes],
+    prove: Prove | None = None,
+) -> bytes:
     """What the contract's `execute` takes for a piece, or its `start` where first = last.
 
-    `roots` are the data roots of all values of the step. Raises UsageError if there is no such piece.
+    `roots` are the data roots of all values of the step; where not all of them are known, because others are under the
+    solver's values root, `prove` gives the proof for some values. Raises UsageError if there is no such piece.
     """
-    return encode_openings(code, needed(code, element, first, last, data), data, merkle.Tree(roots))
+    return encode_openings(code, needed(code, element, first, last, data), data, roots, prove)
 
 
-def encode_openings(code: Coded, chunks: Mapping[int, Sequence[int]], data: Data, values: merkle.Nodes) -> bytes:
+def encode_openings(
+    code: Coded,
+    chunks: Mapping[int, Sequence[int]],
+    data: Data,
+    roots: Sequence[bytes],
+    prove: Prove | None = None,
+) -> bytes:
     """The chunks (rising, by rising value number) as docs/dispute.md, section 7, has them; b"" for none.
 
-    `values` is the tree over the data roots of the step's values, as far as it is known. Raises UsageError for a chunk
-    that does not exist.
+    Raises UsageError for a chunk that does not exist.
     """
     if not chunks:
         return b""
     places = {source.number: place for place, source in enumerate(code.sources)}
     parts = [bytes([len(chunks)])]
-    parts += [bytes([places[number], len(found)]) + values.node(0, number) for number, found in chunks.items()]
-    parts += merkle.siblings(values, list(chunks))
+    parts += [bytes([places[number], len(found)]) + roots[number] for number, found in chunks.items()]
+    parts += prove(list(chunks)) if prove else merkle.prove_many(roots, list(chunks))
     for number, found in chunks.items():
         raw = memoryview(data(number))
         if found[-1] * merkle.CHUNK >= len(raw):

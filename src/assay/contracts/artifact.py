@@ -13,7 +13,7 @@ from assay.errors import NotFoundError
 
 __all__ = ["CONTRACTS", "Artifact", "artifact"]
 
-CONTRACTS = ("arithmetic", "market", "referee", "stakes", "token")
+CONTRACTS = ("arithmetic", "evidence", "game", "market", "referee", "stakes", "token", "trajectory")
 """Names of all contracts."""
 
 

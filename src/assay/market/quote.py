@@ -25,12 +25,19 @@ LONGEST = 30 * 24 * 3600
 
 
 class Windows(Record, frozen=True):
-    """How long each state of a task may last, in seconds. After that anyone may push the task to its end."""
+    """How long each state of a task may last, in seconds. After that anyone may push the task to its end.
+
+    Whistleblowers may accuse until `patrol_for` after the commitment. In a dispute each side has `clock` for all its moves,
+    and at least `extension` for each.
+    """
 
     open_for: int = 3600
     work_for: int = 24 * 3600
+    patrol_for: int = 1800
     attest_for: int = 24 * 3600
     reveal_for: int = 3600
+    clock: int = 3600
+    extension: int = 600
 
     @classmethod
     def fitting(cls, price: Quote, spec: TaskSpec) -> Windows:

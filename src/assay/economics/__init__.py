@@ -10,11 +10,13 @@ from .collateral import (
     concession_is_safe,
     deductible,
     least_collateral,
+    least_fee,
     least_verifier_collateral,
     split,
 )
 from .jackpot import equilibrium, least_tax, pot_of, share_of, whistleblower_income
-from .setting import LOCAL, MAIN, MILLION, NETWORKS, Gas, Setting, Terms, derive
+from .setting import LOCAL, MAIN, MILLION, NETWORKS, Gas, Setting
+from .terms import Terms, derive
 
 __all__ = [
     "COALITIONS",
@@ -42,6 +44,7 @@ __all__ = [
     "griefing",
     "least_bond",
     "least_collateral",
+    "least_fee",
     "least_tax",
     "least_verifier_collateral",
     "level_costs",

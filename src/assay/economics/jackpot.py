@@ -32,11 +32,13 @@ def pot_of(setting: Setting, tax: int) -> int:
 def least_tax(setting: Setting) -> int:
     """The tax per task at which a lone whistleblower has its costs back, and a quarter on top.
 
-    One replayed interval costs `interval_cost`; the forced error is in it with chance forced / slots; the `replays`
-    verifiers that drew it find it too, so it gets pot >> (replays + 1).
+    Replaying every drawn interval costs slots · `interval_cost`, and now and then an accusation. It finds each forced error;
+    the `replays` verifiers that drew it find it too, so it gets pot >> (replays + 1).
     """
-    per_interval = setting.interval_cost + Fraction(setting.money(setting.gas.seal) * setting.forced, MILLION)
-    need = SURPLUS * per_interval * setting.slots * 2 ** (setting.replays + 1)
+    per_task = setting.interval_cost * setting.slots + Fraction(
+        setting.money(setting.gas.seal) * setting.forced, MILLION
+    )
+    need = SURPLUS * per_task * 2 ** (setting.replays + 1)
     return int(need // 1) + 1
 
 

@@ -1,10 +1,10 @@
-"""What the derivations assume, and what they give: two frozen records, and the two networks that the docs speak of."""
+"""What the derivations assume, and the two networks that the docs speak of."""
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["LOCAL", "MAIN", "MILLION", "NETWORKS", "Gas", "Setting", "Terms", "derive"]
+__all__ = ["LOCAL", "MAIN", "MILLION", "NETWORKS", "Gas", "Setting"]
 
 MILLION = 10**6
 """Probabilities and ratios are integers in parts per million."""
@@ -71,39 +71,6 @@ class Setting(msgspec.Struct, frozen=True):
     def money(self, gas: int) -> int:
         """What `gas` costs, rounded up."""
         return -(-gas * self.gas_price // MILLION)
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What becomes a contract's parameter. Amounts in the smallest unit; every rounding is against the attacker."""
-
-    fee: int
-    collateral: int
-    verifier_collateral: int
-    bond: int
-    tax: int
-    pot: int
-    deductible: int
-    concession: bool
-    """Whether a concession that costs the work, the verifiers' fees and the tax is no free option."""
-
-
-def derive(setting: Setting) -> Terms:
-    """The least terms at which every attack of docs/economics.md loses money, with its margin."""
-    from .bonds import least_bond
-    from .collateral import concession_is_safe, deductible, least_collateral, least_fee, least_verifier_collateral
-    from .jackpot import least_tax, pot_of
-
-    tax = least_tax(setting)
-    return Terms(
-        fee=least_fee(setting),
-        collateral=least_collateral(setting),
-        verifier_collateral=least_verifier_collateral(setting),
-        bond=least_bond(setting),
-        tax=tax,
-        pot=pot_of(setting, tax),
-        deductible=deductible(setting),
-        concession=concession_is_safe(setting),
-    )
 
 
 LOCAL = Setting(

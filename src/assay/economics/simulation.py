@@ -12,8 +12,9 @@ import numpy as np
 from .bonds import RATIO, griefing, level_costs
 from .jackpot import equilibrium
 from .ledger import ESCROW, OUTSIDE, POOL
-from .setting import LOCAL, MAIN, MILLION, Setting, Terms, derive
+from .setting import LOCAL, MAIN, MILLION, Setting
 from .strategies import BEYOND, STRATEGIES, Strategy
+from .terms import Terms, derive
 from .world import PATROL, Draws, World
 
 __all__ = ["POPULATIONS", "Estimate", "Outcome", "Patrol", "Population", "Report", "estimate", "simulate"]
@@ -133,11 +134,10 @@ class _Stage:
         counts = (world.escaped, world.slashed, world.conceded)
         return Outcome(strategy.name, strategy.sentence, estimate(returned), gained, *counts, gained.high < 0)
 
-    def honest(self, whistleblowers: int) -> dict[str, Estimate]:
-        """What each honest role gets. The last line is a solver whose machine spoils one task in a hundred."""
+    def honest(self) -> dict[str, Estimate]:
+        """What each honest role gets. The last one is a solver whose machine spoils one task in a hundred."""
         changes = self.play(HONEST, honest=True)[1]
         roles = {"solver": "solver", "verifier": "seat", "submitter": "submitter"}
-        roles |= {"whistleblower": "w0"} if whistleblowers else {}
         found = {name: estimate(_sums(changes, (account,))) for name, account in roles.items()}
         flaky = _Stage(msgspec.structs.replace(self.setting, fault=MILLION // 100), self.terms, self.draws)
         found["solver with faults"] = estimate(_sums(flaky.play(HONEST, honest=True)[1], ("solver",)))
@@ -154,7 +154,10 @@ def simulate(population: Population, tasks: int, seed: int) -> Report:
     number = population.whistleblowers
     number = equilibrium(setting, terms.tax, PATROL, most=16) if number is None else number
     stage = _Stage(setting, terms, Draws.of(setting, tasks, number, seed))
-    honest = stage.honest(number)
+    honest = stage.honest()
+    paid = patrols(setting, terms, number, min(tasks, 1000), seed) if population.whistleblowers is None else []
+    if number:  # the mean over both lots, which is the sharper one
+        honest["whistleblower"] = paid[number - 1].income
     outcomes = [stage.outcome(s) for s in STRATEGIES if number or "w0" not in s.members]
     beyond = [stage.outcome(s) for s in BEYOND]
     levels = level_costs(setting)
@@ -168,7 +171,7 @@ def simulate(population: Population, tasks: int, seed: int) -> Report:
         outcomes=outcomes,
         beyond=beyond,
         whistleblowers=number,
-        patrols=patrols(setting, terms, number, min(tasks, 1000), seed) if population.whistleblowers is None else [],
+        patrols=paid,
         griefing={cost.level: float(ratio) for cost, ratio in zip(levels, ratios, strict=True)},
         griefing_least=float(min(ratios)),
         conserved=stage.conserved,

@@ -49,9 +49,16 @@ STRATEGIES = (
     Strategy("tampered weight", (SOLVER,), "plants a backdoor in one checkpoint", 1, gain=True),
     Strategy("tampered, then silent", (SOLVER,), "as before, and reveals nothing if found", 1, gain=True, silent=True),
     Strategy("tampered, then conceded", (SOLVER,), "as before, and calls it a fault", 1, gain=True, concedes=True),
-    Strategy("solver with challenger", (SOLVER, OWN), "tampers, and challenges itself first", 1, gain=True, challenges=True),
     Strategy(
-        "solver with verifiers", (SOLVER, CRONIES), "tampers; those seats sign that are its own", 1, gain=True, cronies=True
+        "solver with challenger", (SOLVER, OWN), "tampers, and challenges itself first", 1, gain=True, challenges=True
+    ),
+    Strategy(
+        "solver with verifiers",
+        (SOLVER, CRONIES),
+        "tampers; those seats sign that are its own",
+        1,
+        gain=True,
+        cronies=True,
     ),
     Strategy(
         "false certificate",
@@ -71,7 +78,13 @@ STRATEGIES = (
     Strategy("error not made", (SOLVER,), "does not err when the lot says so", skips=True),
     Strategy("tip-off", (SOLVER, OWN), "tells a whistleblower of its own of each forced error", accusers=1),
     Strategy("tip-off, four names", (SOLVER, OWN), "the same with four names", accusers=4),
-    Strategy("pool pumped", (SUBMITTER, SOLVER, CRONIES, OWN), "posts to itself, fails unless forced", pump=True, cronies=True),
+    Strategy(
+        "pool pumped",
+        (SUBMITTER, SOLVER, CRONIES, OWN),
+        "posts to itself, fails unless forced",
+        pump=True,
+        cronies=True,
+    ),
     Strategy("verifier that guesses", (SEAT,), "signs without replaying", lazy="guess"),
     Strategy("verifier that is told", (SEAT,), "signs what the solver tells it, without replaying", lazy="leak"),
     Strategy("verifier with whistleblower", (SEAT, OWN), "claims its forced errors twice", accusers=1),

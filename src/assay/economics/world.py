@@ -13,8 +13,9 @@ from .bonds import challenger_cost, level_costs
 from .collateral import split
 from .jackpot import share_of
 from .ledger import BURNED, CHAIN, ENERGY, ESCROW, OUTSIDE, POOL, Ledger
-from .setting import MILLION, Setting, Terms
+from .setting import MILLION, Setting
 from .strategies import Strategy
+from .terms import Terms
 
 __all__ = ["PATROL", "Draws", "World"]
 
@@ -270,7 +271,9 @@ class World:
         """Price, fees of those who matched or found the forced error, and the rest back to the submitter."""
         pay, terms = self.ledger.pay, self.terms
         pay(ESCROW, solver, self.setting.price)
-        earned = [name for name in (*found.matched, *found.forced) if not name.startswith("w") and name not in found.lured]
+        earned = [
+            name for name in (*found.matched, *found.forced) if not name.startswith("w") and name not in found.lured
+        ]
         for name in earned:
             pay(ESCROW, name, terms.fee)
         pay(ESCROW, SUBMITTER, terms.fee * (self.setting.verifiers - len(earned)))

@@ -16,7 +16,8 @@ def escape(setting: Setting, wrong: int) -> Fraction:
 
     Seats are honest independently of each other with chance `honest`. All verifiers read one random permutation of the
     intervals (docs/proof.md), so H honest ones replay H·a different intervals while V·a <= n. Beyond that an interval is
-    drawn at most R = ceil(V·a / n) times, and they replay at least ceil(H·a / R), and a, different ones.
+    drawn at most R = ceil(V·a / n) times, and they replay at least ceil(H·a / R), and a, different ones. However many are
+    wrong, a given one escapes at most with the chance that none of those that drew it is honest.
     """
     n, a, seats = setting.intervals, setting.audit_intervals, setting.verifiers
     if not 1 <= wrong <= n:
@@ -28,7 +29,9 @@ def escape(setting: Setting, wrong: int) -> Fraction:
         replayed = min(n, max(a if present else 0, -(-present * a // repeats)))
         chance = comb(seats, present) * honest**present * (1 - honest) ** (seats - present)
         total += chance * _missed(n, replayed, wrong)
-    return total
+    whole, rest = divmod(seats * a, n)
+    single = (1 - honest) ** whole * (1 - Fraction(rest, n) * honest)
+    return min(total, single)
 
 
 def _missed(n: int, replayed: int, wrong: int) -> Fraction:

@@ -210,6 +210,16 @@ def test_a_lone_whistleblower_earns_and_a_crowd_does_not(setting):
     )
 
 
+def test_where_nobody_is_to_patrol_there_is_no_tax_and_nobody_comes():
+    setting = msgspec.structs.replace(MAIN, patrolled=False)
+    terms = derive(setting)
+    assert (terms.tax, terms.pot) == (0, 0)
+    assert equilibrium(setting, 0, 250_000) == 0
+    assert terms.verifier_collateral == derive(MAIN).verifier_collateral, (
+        "forced errors still expose who does not replay"
+    )
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_terms_are_integers(name):
     terms = derive(NETWORKS[name])

@@ -103,6 +103,21 @@ def test_a_griefer_pays_what_was_derived(level):
         assert griefed[BURNED] - calm.get(BURNED, 0) == lost - lost // 4
 
 
+@pytest.mark.parametrize("name", ["free result", "verifier that guesses"])
+def test_who_seals_junk_loses_half_of_its_lock_and_the_solver_is_paid(name):
+    cast = next(s for s in STRATEGIES if s.name == name)
+    setting = msgspec.structs.replace(LOCAL, honest=1, fault=0, forced=MILLION)  # the cronies hold every seat
+    terms = derive(setting)
+    quiet = msgspec.structs.replace(setting, forced=0)
+    world = World(quiet, terms, Draws.of(quiet, 10, 0, 1), cast, honest=False)
+    seats = 2 if cast.cronies else 1
+    for changes in world.run():
+        assert changes[BURNED] == seats * (terms.verifier_collateral // 2)
+        assert changes["solver"] == setting.price - setting.price * setting.replay // MILLION
+        account = "cronies" if cast.cronies else "seat"
+        assert changes[account] == -changes[BURNED] - seats * setting.money(setting.gas.seal)
+
+
 def test_the_same_seed_gives_the_same_report_and_another_one_another():
     one, two, other = (simulate(POPULATIONS["local"], 100, seed) for seed in (5, 5, 6))
     assert one == two

@@ -32,9 +32,11 @@ def pot_of(setting: Setting, tax: int) -> int:
 def least_tax(setting: Setting) -> int:
     """The tax per task at which a lone whistleblower has its costs back, and a quarter on top.
 
-    Replaying every drawn interval costs slots · `interval_cost`, and now and then an accusation. It finds each forced error;
-    the `replays` verifiers that drew it find it too, so it gets pot >> (replays + 1).
+    Replaying every drawn interval costs slots · `interval_cost`, and now and then an accusation. It finds each forced
+    error; the `replays` verifiers that drew it find it too, so it gets pot >> (replays + 1). 0 where nobody is to patrol.
     """
+    if not setting.patrolled:
+        return 0
     per_task = setting.interval_cost * setting.slots + Fraction(
         setting.money(setting.gas.seal) * setting.forced, MILLION
     )

@@ -44,6 +44,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Chance that the solver of a task has to err."""
     fault: int = 100
     """Chance that a flipped bit spoils one interval of a task."""
+    patrolled: bool = True
+    """Whether a tax is raised that feeds whistleblowers."""
     values: int = 1024
     """Values of a step."""
     chunks: int = 1024

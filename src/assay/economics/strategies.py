@@ -33,7 +33,8 @@ class Strategy(msgspec.Struct, frozen=True):
     accusers: int = 0
     """Identities with which it claims a forced error beside, or instead of, its proper one."""
     lazy: str = ""
-    """Seat 0 does not replay: `guess` has no trace, `leak` was given it by the solver."""
+    """Who does not replay: seat 0, which has no trace (`guess`) or was given it by the solver (`leak`); every seat of the
+    cronies, which seal junk (`junk`); every seat, told by the solver (`all`)."""
     level: int = 0
     """Opens a false dispute and leaves it after this level."""
     pump: bool = False
@@ -84,6 +85,9 @@ STRATEGIES = (
         "posts to itself, fails unless forced",
         pump=True,
         cronies=True,
+    ),
+    Strategy(
+        "free result", (SUBMITTER, CRONIES), "has its own seats seal junk, to be refunded", cronies=True, lazy="junk"
     ),
     Strategy("verifier that guesses", (SEAT,), "signs without replaying", lazy="guess"),
     Strategy("verifier that is told", (SEAT,), "signs what the solver tells it, without replaying", lazy="leak"),

@@ -170,7 +170,9 @@ class World:
         """One seat: replay and say what it found, or sign for nothing."""
         self.ledger.pay(name, CHAIN, self.seal)
         lazy = self.strategy.lazy
-        if lazy == "guess" and name == SEAT:
+        if (lazy, name) in (("guess", SEAT), ("junk", CRONIES)):
+            # Neither a match nor a finding that was upheld: as an accuser that never opens, it made everybody wait.
+            self.ledger.pay(name, BURNED, self.terms.verifier_collateral // 2)
             return
         bought = (self.strategy.cronies and name == CRONIES) or lazy == "all"
         told = lazy == "leak" and name == SEAT

@@ -150,11 +150,11 @@ def test_a_verifier_that_is_told_the_trace_loses_by_not_replaying(setting):
 @few
 @given(settings())
 def test_wasting_a_defenders_money_costs_six_and_a_half_times_as_much(setting):
-    bond = derive(setting).bond
-    costs = level_costs(setting)
+    bond, collateral = derive(setting).bond, derive(setting).collateral
+    costs = level_costs(setting, collateral)
     assert all(bond >= RATIO * cost.money for cost in costs)
     if all(cost.money for cost in costs):
-        assert min(griefing(setting, bond)) >= RATIO
+        assert min(griefing(setting, bond, collateral)) >= RATIO
         # and it is the least that does
         assert (bond - 1) < RATIO * max(cost.money for cost in costs) or bond == 1
 

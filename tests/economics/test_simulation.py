@@ -97,9 +97,9 @@ def test_a_griefer_pays_what_was_derived(level):
     for calm, griefed in zip(*changes, strict=True):
         solver = griefed["solver"] - calm["solver"]
         spent = lost // 4 - solver
-        assert spent == sum(c.money for c in level_costs(LOCAL)[:level])
+        assert spent == sum(c.money for c in level_costs(LOCAL, terms.collateral)[:level])
         assert -griefed["own"] == lost + LOCAL.money(LOCAL.gas.seal)
-        assert -griefed["own"] / spent >= griefing(LOCAL, terms.bond)[level - 1] >= RATIO
+        assert -griefed["own"] / spent >= griefing(LOCAL, terms.bond, terms.collateral)[level - 1] >= RATIO
         assert griefed[BURNED] - calm.get(BURNED, 0) == lost - lost // 4
 
 

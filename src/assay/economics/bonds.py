@@ -19,6 +19,8 @@ LEVELS = ("STEPS", "VALUES", "TENSOR", "FOLD")
 LANE_WORDS = 4
 SHOWN_WORDS = 32
 
+YEAR = 365 * 86_400
+
 
 class LevelCost(msgspec.Struct, frozen=True):
     """What the solver has to do at a level if the challenger walks it to its end."""
@@ -28,12 +30,15 @@ class LevelCost(msgspec.Struct, frozen=True):
     gas: int
     compute: int
     """Work that the solver does again, because it kept checkpoints only, in money."""
+    interest: int
+    """What it costs that the collateral stays locked for both clocks: an attacker can have that at the first level."""
     money: int
-    """Gas and work, in money."""
+    """All of it: gas, work and interest."""
 
 
-def level_costs(setting: Setting) -> tuple[LevelCost, ...]:
+def level_costs(setting: Setting, collateral: int = 0) -> tuple[LevelCost, ...]:
     """The solver's cost of each level; the transaction that ends a game which the challenger left is counted at each."""
+    waiting = -(-collateral * setting.interest * 2 * setting.clock // (10**6 * YEAR))
     ways, gas = setting.ways, setting.gas
     steps = _rounds(-(-setting.steps // setting.intervals), ways)
     values = _rounds(setting.values, ways)
@@ -51,8 +56,9 @@ def level_costs(setting: Setting) -> tuple[LevelCost, ...]:
     found = []
     for level in LEVELS:
         used = moves[level] * gas.move + words[level] * gas.word + gas.expire
-        money = setting.money(used) + compute[level]
-        found.append(LevelCost(level, moves[level], used, compute[level], money))
+        interest = waiting if level == LEVELS[0] else 0
+        money = setting.money(used) + compute[level] + interest
+        found.append(LevelCost(level, moves[level], used, compute[level], interest, money))
     return tuple(found)
 
 
@@ -64,19 +70,19 @@ def _rounds(size: int, ways: int) -> int:
     return rounds
 
 
-def least_bond(setting: Setting) -> int:
+def least_bond(setting: Setting, collateral: int) -> int:
     """The bond per level. One number for all levels, so the dearest level decides: ceil(6.5 · its cost), at least 1."""
-    dearest = max(cost.money for cost in level_costs(setting))
+    dearest = max(cost.money for cost in level_costs(setting, collateral))
     return max(1, -(-dearest * RATIO.numerator // RATIO.denominator))
 
 
-def griefing(setting: Setting, bond: int) -> tuple[Fraction, ...]:
+def griefing(setting: Setting, bond: int, collateral: int) -> tuple[Fraction, ...]:
     """For an attacker that leaves after level 1, .., 4: bonds lost, for each unit that the defender pays by then.
 
     The attacker's own gas, and the quarter of the bonds that the solver gets, would make it larger and are left out.
     """
     ratios, paid, lost = [], 0, 0
-    for cost in level_costs(setting):
+    for cost in level_costs(setting, collateral):
         paid, lost = paid + cost.money, lost + bond
         ratios.append(Fraction(lost, paid))
     return tuple(ratios)

@@ -127,8 +127,10 @@ def _coverage() -> str:
 def _levels() -> str:
     rows = []
     for name, setting in NETWORKS.items():
-        bond = derive(setting).bond
-        for cost, ratio in zip(level_costs(setting), griefing(setting, bond), strict=True):
+        terms = derive(setting)
+        for cost, ratio in zip(
+            level_costs(setting, terms.collateral), griefing(setting, terms.bond, terms.collateral), strict=True
+        ):
             # Rounded down, so that no ratio looks better than it is.
             shown = f"{int(ratio * 100) / 100:.2f}"
             rows.append(
@@ -138,13 +140,25 @@ def _levels() -> str:
                     cost.moves,
                     f"{cost.gas:,}",
                     amount(cost.compute),
+                    amount(cost.interest),
                     amount(cost.money),
-                    amount(bond),
+                    amount(terms.bond),
                     shown,
                 ]
             )
     return _table(
-        ["", "level", "moves", "gas", "work again", "solver pays", "bond", "bonds lost / solver paid so far"], rows
+        [
+            "",
+            "level",
+            "moves",
+            "gas",
+            "work again",
+            "interest",
+            "solver pays",
+            "bond",
+            "bonds lost / solver paid so far",
+        ],
+        rows,
     )
 
 

@@ -44,6 +44,10 @@ class Setting(msgspec.Struct, frozen=True):
     """Chance that the solver of a task has to err."""
     fault: int = 100
     """Chance that a flipped bit spoils one interval of a task."""
+    clock: int = 86_400
+    """Seconds that each party of a dispute has for all its moves."""
+    interest: int = 100_000
+    """What locked money costs in a year."""
     patrolled: bool = True
     """Whether a tax is raised that feeds whistleblowers."""
     values: int = 1024
@@ -85,6 +89,7 @@ LOCAL = Setting(
     gas_price=30_000,
     values=512,
     chunks=64,
+    clock=600,
     fold=1024,
 )
 """`assay demo`: the digits task. Gas as on a rollup: 0.01 gwei, 3,000 for the coin, a token worth 1, six decimals."""

@@ -160,8 +160,8 @@ def simulate(population: Population, tasks: int, seed: int) -> Report:
         honest["whistleblower"] = paid[number - 1].income
     outcomes = [stage.outcome(s) for s in STRATEGIES if number or "w0" not in s.members]
     beyond = [stage.outcome(s) for s in BEYOND]
-    levels = level_costs(setting)
-    ratios = griefing(setting, terms.bond)
+    levels = level_costs(setting, terms.collateral)
+    ratios = griefing(setting, terms.bond, terms.collateral)
     return Report(
         population=population.name,
         seed=seed,

@@ -28,12 +28,12 @@ class Terms(msgspec.Struct, frozen=True):
 
 def derive(setting: Setting) -> Terms:
     """The least terms at which every attack of docs/economics.md loses money, with its margin."""
-    tax = least_tax(setting)
+    tax, collateral = least_tax(setting), least_collateral(setting)
     return Terms(
         fee=least_fee(setting),
-        collateral=least_collateral(setting),
+        collateral=collateral,
         verifier_collateral=least_verifier_collateral(setting),
-        bond=least_bond(setting),
+        bond=least_bond(setting, collateral),
         tax=tax,
         pot=pot_of(setting, tax),
         deductible=deductible(setting),

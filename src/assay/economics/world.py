@@ -87,7 +87,7 @@ class World:
         self.ledger = Ledger()
         self.escaped = self.slashed = self.conceded = self.forced = self.jackpots = 0
         self.paid = split(terms.collateral)
-        self.costs = level_costs(setting)
+        self.costs = level_costs(setting, terms.collateral)
         self.work = setting.price * setting.replay // MILLION
         self.share = setting.interval_cost
         self.seal = setting.money(setting.gas.seal)
@@ -212,7 +212,8 @@ class World:
             pay(OWN, SOLVER, lost // 4)
             pay(OWN, CHAIN, self.seal)
             for cost in self.costs[:level]:
-                pay(SOLVER, CHAIN, cost.money - cost.compute)
+                pay(SOLVER, CHAIN, cost.money - cost.compute - cost.interest)
+                pay(SOLVER, OUTSIDE, cost.interest)
                 pay(SOLVER, ENERGY, cost.compute)
 
     def _caught(self, task: int, found: Found) -> None:

@@ -40,10 +40,10 @@ def test_a_page_without_its_marks_is_refused():
 
 
 def test_numbers_in_the_text():
-    terms = derive(MAIN)
+    terms, text = derive(MAIN), " ".join(PAGE.split())
     percent = float(100 * MAIN.fault * detection(MAIN, 1) * terms.collateral / (MILLION * MAIN.price))
-    assert f"{percent:.2f} percent of the main net's price" in PAGE.replace("\n", " ")
+    assert f"{percent:.2f} percent of the main net's price" in text
     assert terms.verifier_collateral / terms.fee == pytest.approx(2.4 * MAIN.verifiers / 0.05, rel=0.05)
-    assert "about 2.4·V/φ fees" in PAGE
-    assert "one solver and one verifier" in PAGE
+    assert "about 2.4·V/φ fees" in text
+    assert "one solver and one verifier" in text
     assert POPULATIONS["first"].setting.verifiers == 1

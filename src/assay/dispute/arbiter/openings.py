@@ -51,7 +51,7 @@ def openings(code: Coded, element: int, first: int, last: int, data: Data, roots
 
 
 def encode_openings(code: Coded, chunks: Mapping[int, Sequence[int]], data: Data, roots: Sequence[bytes]) -> bytes:
-    """The chunks (rising, by rising value number) as docs/dispute.md, section 7, has them; b"" for none.
+    """The chunks (rising, by rising value number) as docs/dispute.md, section 8, has them; b"" for none.
 
     Raises UsageError for a chunk that does not exist.
     """

@@ -4,7 +4,8 @@ The same operands (tests/support/operand_patterns.py) go to the contract `arithm
 to the engine's clear version. Each operation runs with every element type that it takes and, where that counts, gives: N
 patterns for each class of types (float, integer, bool, and for casts the class of the source and that of the target), which
 the types of the class share. The last line is JSON: per operation the combinations of types, the patterns, and how often
-contract or arbiter differ from the engine (exit code 1 if they do). `--gas` measures what a call costs instead, and `--write` puts that into docs/dispute.md.
+contract or arbiter differ from the engine (exit code 1 if they do). `--gas` measures what a call costs instead, and `--write`
+puts that into docs/dispute.md.
 
 py-evm makes a few hundred operations a second. Where pyrevm is installed (`pip install pyrevm`) it takes its place: the same
 bytes run on revm, some two hundred times as fast. The gas figures are the EVM's and do not depend on which of them counts.

@@ -72,7 +72,7 @@ def call_of(id: bytes, game: Game, move: Move, matter: Matter) -> ContractCall:
         case Moot():
             return ContractCall("game", "moot", (id, record))
         case ShowLeaf():
-            shown = (opening_words(move.opening), opening_words(move.before))
+            shown = (opening_words(move.first), opening_words(move.last))
             return ContractCall("trajectory", "show_leaf", (matter.table, *ends, matter.work, *shown))
         case ShowData():
             return ContractCall("trajectory", "show_data", (matter.table, *ends, *vars(move).values()))

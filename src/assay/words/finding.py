@@ -15,9 +15,9 @@ class Kind(IntEnum):
     INTERVAL = 1
     """The state at the end of an interval."""
     LEAF = 2
-    """A leaf of the trajectory, which nobody could read."""
+    """The two leaves of an interval, which nobody could read."""
     DATA = 3
-    """A KiB of a checkpoint, which nobody could read."""
+    """A KiB of a checkpoint at the interval's beginning or end, which nobody could read."""
     BATCHES = 4
     """The row numbers of an interval."""
     TRACE = 5

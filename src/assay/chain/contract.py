@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .client import Call, Client, TransactionReceipt
-from .event import Event, abi_of, decode_event
+from .event import abi_of, decode_event
 
 __all__ = ["ZERO_ADDRESS", "Contract", "Token"]
 

@@ -14,9 +14,9 @@ from ..errors import ConfigError, MoneyError, NotFoundError
 from ..observe import write_json
 from .client import Call, Client
 from .contract import Token
+from .event import abi_of
 from .market import Market
 from .stakes import Stakes
-from .event import abi_of
 
 __all__ = ["Deployment", "created_address", "deploy"]
 
@@ -92,7 +92,9 @@ def deploy(
         _create(client, "game", token, market, evidence, trajectory),
     )
     if made != (stakes, market, game):
-        raise MoneyError("the contracts are not where they look for each other", hint="Deploy again, with nothing between.")
+        raise MoneyError(
+            "the contracts are not where they look for each other", hint="Deploy again, with nothing between."
+        )
     return Deployment(token, stakes, market, game, evidence, trajectory, referee, arithmetic, client.chain_id, block)
 
 

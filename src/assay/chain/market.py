@@ -78,7 +78,9 @@ class Market(Contract):
         """Seal a finding of somebody who was not drawn."""
         return self._send("accuse", *self._both(task), commitment)
 
-    def release(self, task: str, account: str, kind: int = 0, interval: int = 0, salt: str = _ZERO_WORD) -> TransactionReceipt:
+    def release(
+        self, task: str, account: str, kind: int = 0, interval: int = 0, salt: str = _ZERO_WORD
+    ) -> TransactionReceipt:
         """Free what an accusation has locked, when the task has ended."""
         return self._send("release", task, account, kind, interval, salt)
 

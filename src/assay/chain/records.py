@@ -153,7 +153,11 @@ class TaskRecord:
     def audit_seed(self) -> str:
         """What the verifiers' intervals are drawn with; empty before the draw."""
         seed = self.preview.seed
-        return keccak(encode(["bytes32", "string"], [bytes.fromhex(seed), "intervals"])).hex() if self.preview.drawn else ""
+        return (
+            keccak(encode(["bytes32", "string"], [bytes.fromhex(seed), "intervals"])).hex()
+            if self.preview.drawn
+            else ""
+        )
 
     def words(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Key, result and work as the contracts take them."""

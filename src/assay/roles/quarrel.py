@@ -36,7 +36,9 @@ class Quarrel:
         self.disputes = Disputes(session)
         self._players: dict[str, Challenger] = {}
 
-    def pursue(self, record: TaskRecord, sealed: Sealed, runner: Callable[[], Runner], trajectory: Callable[[], Trajectory]) -> None:
+    def pursue(
+        self, record: TaskRecord, sealed: Sealed, runner: Callable[[], Runner], trajectory: Callable[[], Trajectory]
+    ) -> None:
         """Do the next thing about `sealed`: `runner` and `trajectory` are only asked for when they are needed."""
         mine = next((d for d in self.disputes.of(record.task.id) if d.id.hex() == sealed.commitment), None)
         if mine is None:
@@ -73,10 +75,11 @@ class Quarrel:
         key, words, work = record.words()
         states = {n: port for n, port in enumerate(program.inputs) if port.name.startswith(STATE)}
         number = max(states, key=lambda n: states[n].nbytes)
+        k = sealed.checkpoint
         chunk = int(sealed.salt, 16) % max(1, -(-states[number].nbytes // merkle.CHUNK))
         tree = merkle.Tree(code_leaves(program))
-        leaf = opening_words(opening(trajectory, sealed.interval))
-        head = (key, words, work, sealed.interval, sealed.salt, *_code(program))
+        leaf = opening_words(opening(trajectory, k))
+        head = (key, words, work, sealed.interval, k, sealed.salt, *_code(program))
         arguments = (*head, leaf, number, entries(program)[number], tree.prove(number), chunk)
         self.disputes.games.make("game", "open_data", *arguments)
 

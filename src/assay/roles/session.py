@@ -22,7 +22,7 @@ from assay.observe import ProgressBoard, get_log
 from assay.program import Limits, Program, load
 from assay.proof import Dataset, Runner
 from assay.store import Fetcher, Server, Store
-from assay.words import Blob, Task, TaskSpec, parse
+from assay.words import Blob, TaskSpec, parse
 
 from .account import open_key
 from .network import Network

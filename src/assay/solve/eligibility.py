@@ -86,7 +86,9 @@ def work_is_what_the_spec_says(task: Candidate) -> str | None:
 def disputes_leave_time(task: Candidate) -> str | None:
     """Who can't answer in time has lost, whatever is true."""
     if task.work.extension < LEAST_EXTENSION:
-        return f"a move in a dispute has to be made within {task.work.extension} s; this solver needs {LEAST_EXTENSION} s"
+        return (
+            f"a move in a dispute has to be made within {task.work.extension} s; this solver needs {LEAST_EXTENSION} s"
+        )
     return None
 
 

@@ -32,7 +32,7 @@ OnInterval = Callable[[int, int], None]
 class Sealed(Record, frozen=True):
     """What somebody remembers between sealing and opening. `kind` 0 means that everything matched.
 
-    `interval` is the interval; for a leaf or a checkpoint that is missing its number. `withheld` says that data may still come.
+    `checkpoint` is that of which data are missing.
     """
 
     task: str
@@ -41,6 +41,7 @@ class Sealed(Record, frozen=True):
     intervals: tuple[int, ...]
     kind: Kind = Kind.NONE
     interval: int = 0
+    checkpoint: int = 0
     step: int = 0
     found_root: str = NO_ROOT
     salt: str = NO_ROOT
@@ -61,7 +62,14 @@ class Sealed(Record, frozen=True):
         if self.matched:
             return Verdict(self.task, self.account, self.intervals, matched=True)
         return Verdict(
-            self.task, self.account, self.intervals, False, self.step, self.interval, self.found_root, self.kind.sentence
+            self.task,
+            self.account,
+            self.intervals,
+            False,
+            self.step,
+            self.interval,
+            self.found_root,
+            self.kind.sentence,
         )
 
 
@@ -87,7 +95,10 @@ def read_trajectory(data: bytes, commitment: Commitment, spec: TaskSpec, runner:
     last = trajectory.checkpoints[-1]
     if last.state_root != commitment.final_root:
         raise MismatchError(
-            "The final root is not the last checkpoint's.", step=last.step, rule="final_root", found=commitment.final_root
+            "The final root is not the last checkpoint's.",
+            step=last.step,
+            rule="final_root",
+            found=commitment.final_root,
         )
     return trajectory
 
@@ -125,11 +136,11 @@ def audit(
             if on_interval is not None:
                 on_interval(len(digests), len(ordered))
         if check_checkpoint(runner, source, listed, last):
-            return seal(Kind.DATA, last, runner.spec.steps)
+            return seal.missing(last)
     except MismatchError as broken:
         return seal.broken(broken, ordered[0])
     except BlobMissing:
-        return seal(Kind.LEAF, ordered[0] + 1, 0) if wanted < 0 else seal(Kind.DATA, wanted, seal.start(wanted))
+        return seal(Kind.LEAF, ordered[0], seal.start(ordered[0])) if wanted < 0 else seal.missing(wanted)
     return Sealed(task, account, match_commitment(task, account, [digests[k] for k in intervals]), tuple(intervals))
 
 
@@ -139,24 +150,37 @@ class _Seal:
     def __init__(self, task: str, account: str, intervals: tuple[int, ...], spec: TaskSpec) -> None:
         self._task, self._account, self._intervals, self._spec = task, account, intervals, spec
 
-    def __call__(self, kind: Kind, interval: int, step: int, found_root: str = NO_ROOT) -> Sealed:
+    def __call__(self, kind: Kind, interval: int, step: int, found_root: str = NO_ROOT, checkpoint: int = 0) -> Sealed:
         salt = secrets.token_bytes(32)
         commitment = finding_commitment(self._task, self._account, kind, interval, salt)
         return Sealed(
-            self._task, self._account, commitment, self._intervals, kind, interval, step, found_root, salt.hex()
+            self._task,
+            self._account,
+            commitment,
+            self._intervals,
+            kind,
+            interval,
+            checkpoint,
+            step,
+            found_root,
+            salt.hex(),
         )
 
     def start(self, interval: int) -> int:
         """The first step of an interval."""
         return min(self._spec.steps, self._spec.bounds(interval)[0])
 
+    def missing(self, checkpoint: int, found_root: str = NO_ROOT) -> Sealed:
+        """The bytes of a checkpoint can't be had, or are not the committed state."""
+        interval = min(checkpoint, self._spec.intervals - 1)
+        return self(Kind.DATA, interval, self.start(checkpoint), found_root, checkpoint)
+
     def of(self, finding: Finding) -> Sealed:
         """What a replay found. If it is neither rows, state nor trace, it is about the bytes of a checkpoint."""
-        kind = _KINDS.get(finding.reason, Kind.DATA)
-        place = finding.interval
-        if kind is Kind.DATA and finding.step == self._spec.bounds(place)[1]:
-            place += 1
-        return self(kind, place, finding.step, finding.found_root or NO_ROOT)
+        kind, place, found = _KINDS.get(finding.reason), finding.interval, finding.found_root or NO_ROOT
+        if kind is None:
+            return self.missing(place + (finding.step == self._spec.bounds(place)[1]), found)
+        return self(kind, place, finding.step, found)
 
     def broken(self, error: MismatchError, wanted: int) -> Sealed:
         """A trajectory that breaks a rule: either two of its leaves show it, or it is not the committed one."""
@@ -166,4 +190,4 @@ class _Seal:
             return self(Kind.BATCHES, interval, step)
         if rule in _IN_LEAVES:
             return self(Kind.INTERVAL, interval, step)
-        return self(Kind.LEAF, wanted + 1, min(step, self._spec.steps))
+        return self(Kind.LEAF, wanted, min(step, self._spec.steps))

@@ -168,11 +168,6 @@ class Market(Contract):
         decoded = (decode_event({self.address: self.kind}, log) for log in logs)
         return [event.task for event in decoded if event is not None]
 
-    def drawn_intervals(self, task: str, position: int) -> tuple[int, ...]:
-        """The intervals that the verifier at `position` replays, in the order drawn."""
-        record = self.record(task)
-        return tuple(self._view("drawn_intervals", asdict(record.key), asdict(record.preview), position))
-
     def sealed(self, task: str, account: str) -> str:
         """What an account has sealed about a task: zeros if nothing, a small number once it was opened as a dispute."""
         return str(self._view("sealed", task, account))

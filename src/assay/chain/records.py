@@ -8,6 +8,7 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from ..proof.sampler import audit_intervals
 from ..words.task import Blob, Commitment, Task
 
 __all__ = ["NO_RESULT", "Opening", "Result", "TaskKey", "TaskRecord", "Terms", "Work"]
@@ -158,6 +159,10 @@ class TaskRecord:
             if self.preview.drawn
             else ""
         )
+
+    def drawn_intervals(self, position: int) -> tuple[int, ...]:
+        """The intervals that the verifier at `position` replays, in the order drawn."""
+        return audit_intervals(bytes.fromhex(self.audit_seed), position, self.task.audit, self.task.intervals)
 
     def words(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Key, result and work as the contracts take them."""

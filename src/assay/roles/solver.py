@@ -148,8 +148,8 @@ class SolverRole(Role):
             spec = self.session.spec(task.spec)
             trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
             for j in waiting:
-                drawn = market.drawn_intervals(task.id, j)
-                market.reveal(task.id, j, [_opened(trajectory, k, journal.digests[k]) for k in drawn])
+                openings = [_opened(trajectory, k, journal.digests[k]) for k in record.drawn_intervals(j)]
+                market.reveal(task.id, j, openings)
                 self.log.info("revealed", task=task.id, position=j)
             record = market.record(task.id)
         self.push(record, mine=True)

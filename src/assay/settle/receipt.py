@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay.chain import TaskRecord
-from assay.proof import audit_intervals
 from assay.words import Caught, Kind, Receipt, TaskState
 
 __all__ = ["receipt"]
@@ -14,9 +13,7 @@ __all__ = ["receipt"]
 
 def first_step(record: TaskRecord, position: int) -> int:
     """The first step that the verifier at `position` had to replay: where a lazy one is known to have done nothing."""
-    task = record.task
-    drawn = audit_intervals(bytes.fromhex(record.audit_seed), position, task.audit, task.intervals)
-    return min(drawn) * record.terms.interval
+    return min(record.drawn_intervals(position)) * record.terms.interval
 
 
 def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Receipt:

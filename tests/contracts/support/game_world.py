@@ -179,6 +179,12 @@ class Play:
             game,
         )
 
+    def make_at(self, game: Game, move: Move, at: int, by: str) -> Game | Outcome:
+        """A move at a time that is not before now."""
+        assert game == self.game
+        self.table.wait(at - self.table.now)
+        return self.make(move, by)
+
     def _both(self, call: ContractCall, model: Any, by: str, move: Move | str, before: Game | None) -> Game | Outcome:
         try:
             wanted = model()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import boa
@@ -22,10 +21,9 @@ from assay.dispute.record import ENDED, Game, Kind
 from assay.errors import RefusedError
 
 CHALLENGER = to_checksum_address("0x" + "c4" * 20)
-STRANGER = to_checksum_address("0x" + "ab" * 20)
+SUBMITTER, VERIFIER, STRANGER = (to_checksum_address(f"0x{digit * 40}") for digit in ("b", "d", "e"))
+PEOPLE = (SUBMITTER, SOLVER, VERIFIER, CHALLENGER, STRANGER)
 BURN = "0x000000000000000000000000000000000000dEaD"
-HERE = Path(__file__).parent
-SOURCES = Path(__file__).parents[3] / "src" / "assay" / "contracts" / "vyper"
 TERMS = {
     "work": "bytes32", "program_root": "bytes32", "steps": "uint256", "interval": "uint256", "price": "uint256",
     "fee": "uint256", "verifiers": "uint256", "audit_intervals": "uint256", "collateral": "uint256",
@@ -36,30 +34,52 @@ KEY = f"(address,bytes32,({','.join(TERMS.values())}))"
 RESULT = "(bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,bytes32,address[])"
 
 
+PLACES = {name: to_checksum_address(f"0x{i:040x}") for i, name in enumerate(("stakes", "market", "game"), 0xA0001)}
+"""Where contracts that know each other are; a chain's own addresses could be foreseen as well."""
+
+
 def _deploy(name: str, *args: tuple[str, Any]) -> str:
     tail = encode([kind for kind, _ in args], [value for _, value in args])
-    return str(boa.env.deploy_code(bytecode=artifact(name).bytecode + tail)[0])
+    code = artifact(name).bytecode + tail
+    return str(boa.env.deploy_code(bytecode=code, override_address=PLACES.get(name))[0])
 
 
 class Table:
-    """Where games are played: token, a market that allows everything, referee, evidence, trajectory, game."""
+    """Where games are played: all contracts, a submitter, a solver, a drawn verifier, a whistleblower with a grudge."""
 
     def __init__(self, token: Any = None) -> None:
-        self.token_contract = token
-        self.token = str(token.address) if token else _deploy("token")
-        boa.interpret.set_search_paths([str(SOURCES)])
-        self.market = boa.load(str(HERE / "recording_market.vy"), SOLVER)
-        referee = _deploy("referee", ("address", _deploy("arithmetic")))
-        evidence = _deploy("evidence", ("address", referee))
-        trajectory = _deploy("trajectory")
-        addresses = (self.token, str(self.market.address), evidence, trajectory)
-        game = _deploy("game", *[("address", one) for one in addresses])
-        self.address = {"game": game, "evidence": evidence, "trajectory": trajectory, "token": self.token}
-        self.abi = {name: Abi(artifact(name).abi) for name in ("game", "evidence", "trajectory", "token")}
-        for who in (CHALLENGER,):
-            self.run(who, ContractCall("token", "faucet", ()))
-            self.run(who, ContractCall("token", "approve", (game, 2**256 - 1)))
         self.gas: list[tuple[str, int]] = []
+        self.mine()
+        self.token = str(token.address) if token else _deploy("token")
+        kinds = ["address", "address", "uint256", "uint256", "uint256", "uint256"]
+        stakes = _deploy("stakes", *zip(kinds, (self.token, PLACES["market"], 500, 300, 200, 1000), strict=True))
+        market = _deploy("market", *[("address", one) for one in (self.token, stakes, PLACES["game"])])
+        referee = _deploy("referee", ("address", _deploy("arithmetic")))
+        evidence, trajectory = _deploy("evidence", ("address", referee)), _deploy("trajectory")
+        game = _deploy("game", *[("address", one) for one in (self.token, market, evidence, trajectory)])
+        self.address = {"game": game, "evidence": evidence, "trajectory": trajectory}
+        self.address |= {"token": self.token, "market": market, "stakes": stakes}
+        self.abi = {name: Abi(artifact(name).abi) for name in self.address}
+        for who in (SUBMITTER, SOLVER, VERIFIER, CHALLENGER):
+            self.send(who, "token", "faucet")
+            for spender in (game, market, stakes):
+                self.send(who, "token", "approve", spender, 2**256 - 1)
+        for role, who in enumerate((SOLVER, VERIFIER, CHALLENGER), 1):
+            self.send(who, "stakes", "register", role, 10**6, "")
+        self.mine()
+        self.places = [*PEOPLE, game, market, stakes, BURN]
+        self.supply = sum(map(self.balance, self.places))
+
+    def mine(self, blocks: int = 1, seconds: int = 1) -> None:
+        """Let blocks and seconds pass; boa's blocks have no hashes by themselves."""
+        patch = boa.env.evm.patch
+        patch.block_number += blocks
+        patch.timestamp += seconds
+        patch.prev_hashes = [keccak(b"%d" % (patch.block_number - back)) for back in range(1, 257)]
+
+    def send(self, sender: str, contract: str, function: str, *arguments: Any) -> dict[str, dict[str, Any]]:
+        """A transaction to any contract; its events by name."""
+        return dict(self.run(sender, ContractCall(contract, function, arguments)))
 
     @property
     def now(self) -> int:
@@ -68,8 +88,7 @@ class Table:
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""
-        boa.env.evm.patch.timestamp += seconds
-        boa.env.evm.patch.block_number += 1
+        self.mine(seconds=seconds)
 
     def run(self, sender: str, call: ContractCall) -> list[tuple[str, dict[str, Any]]]:
         """Send a transaction; its events by name. Raises RefusedError with the contract's words."""
@@ -78,9 +97,8 @@ class Table:
         done = boa.env.execute_code(to_address=to, sender=sender, data=data, gas=2**32)
         if done.is_error:
             raise RefusedError(revert_reason(bytes(done.output)) if len(done.output) else "")
-        if hasattr(self, "gas"):
-            fee = 21_000 + sum(16 if byte else 4 for byte in data)
-            self.gas.append((call.function, fee + done.get_gas_used() - min(done.get_gas_refund(), (fee + done.get_gas_used()) // 5)))
+        used = 21_000 + sum(16 if byte else 4 for byte in data) + done.get_gas_used()
+        self.gas.append((call.function, used - min(done.get_gas_refund(), used // 5)))
         found = []
         for address, topics, body in done.get_log_entries():
             for name, where in self.address.items():
@@ -90,16 +108,15 @@ class Table:
                     found.append(event)
         return found
 
-    def view(self, name: str, *args: Any) -> Any:
-        """A view of the game contract."""
-        data = self.abi["game"].encode(name, *args)
-        done = boa.env.execute_code(to_address=self.address["game"], data=data, gas=2**32)
-        return self.abi["game"].decode(name, bytes(done.output))
+    def view(self, name: str, *args: Any, of: str = "game") -> Any:
+        """A view of a contract."""
+        data = self.abi[of].encode(name, *args)
+        done = boa.env.execute_code(to_address=self.address[of], data=data, gas=2**32)
+        return self.abi[of].decode(name, bytes(done.output))
 
     def balance(self, who: str) -> int:
         """What somebody has of the currency."""
-        data = self.abi["token"].encode("balanceOf", who)
-        return int.from_bytes(boa.env.execute_code(to_address=self.token, data=data).output, "big")
+        return int(self.view("balanceOf", who, of="token"))
 
 
 class Play:
@@ -107,34 +124,47 @@ class Play:
 
     def __init__(self, table: Table, toy: Toy, claims: Claims, salt: int = 1) -> None:
         self.table, self.toy, self.claims, self.salt = table, toy, claims, salt.to_bytes(32, "big")
-        self.key = {
-            "submitter": STRANGER,
-            "salt": self.salt,
-            "terms": dict.fromkeys(TERMS, 1)
-            | {"work": toy.work.digest, "program_root": toy.program_root, "steps": STEPS, "interval": INTERVAL},
-        }
-        self.result = {
-            "root": claims.root, "final_root": claims.roots[STEPS], "trajectory": b"\x33" * 32, "trajectory_size": 4711,
-            "committed_at": 1, "anchor": 2, "seats": 3, "seed": b"\x34" * 32, "verifiers": [STRANGER],
+        windows = {name: 1000 for name in ("open_for", "work_for", "patrol_for", "attest_for", "reveal_for")}
+        terms = {
+            "work": toy.work.digest, "program_root": toy.program_root, "steps": STEPS, "interval": INTERVAL,
+            "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000, **windows,
         }  # fmt: skip
-        key_words = (STRANGER, self.salt, tuple(self.key["terms"].values()))
-        self.case: Case = replace(
-            toy.case(claims),
-            task=keccak(encode([KEY], [key_words])),
-            result=keccak(encode([RESULT], [tuple(self.result.values())])),
-        )
+        self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}
+        task = keccak(encode([KEY], [(SUBMITTER, self.salt, tuple(terms.values()))]))
+        self.result: dict[str, Any] = {}
+        self.case: Case = replace(toy.case(claims), task=task)
         self.matter = Matter(table.address["game"], self.key, self.result, asdict(toy.work))
         self.id = b""
         self.game: Game | Outcome | None = None
         self.history: list[tuple[Game | None, Move | str, int]] = []
 
+    def sealed(self, kind: Kind, k: int) -> None:
+        """The task's life until a finding of this kind about interval `k` may be opened."""
+        table, claims, key = self.table, self.claims, self.key
+        self.id = self.case.finding(CHALLENGER, kind, k, self.salt)
+        table.send(SUBMITTER, "market", "post", self.salt, key["terms"], self.matter.work)
+        table.send(SOLVER, "market", "accept", key)
+        final = claims.roots[STEPS]
+        found = table.send(SOLVER, "market", "commit", key, claims.root, final, b"\x33" * 32, 4711)["Committed"]
+        names = ("root", "final_root", "trajectory", "trajectory_size", "committed_at", "anchor", "seats")
+        self.result |= {name: found[name] for name in names} | {"seed": bytes(32), "verifiers": []}
+        table.mine()
+        drawn = table.send(VERIFIER, "market", "attest", key, self.result, b"\x0f" * 32)["Drawn"]
+        self.result |= {"seed": drawn["seed"], "verifiers": list(drawn["verifiers"])}
+        table.send(CHALLENGER, "market", "accuse", key, self.result, self.id)
+        words = [
+            bytes.fromhex(word) if isinstance(word, str) and len(word) == 64 else word for word in self.result.values()
+        ]
+        self.case = replace(self.case, result=keccak(encode([RESULT], [tuple(words)])))
+        table.mine(seconds=1001)
+
     def begin(self, kind: Kind, k: int, call: ContractCall, model: Any) -> Game | Outcome:
         """Open on both."""
-        self.id = self.case.finding(CHALLENGER, kind, k, self.salt)
         return self._both(call, model, CHALLENGER, "open", None)
 
     def open(self, kind: Kind, k: int, first: int | None = None, last: int | None = None) -> Game | Outcome:
         """About an interval."""
+        self.sealed(kind, k)
         openings, work = self.claims.openings, self.matter.work
         pair = openings[k if first is None else first], openings[k + 1 if last is None else last]
         arguments = (kind, self.key, self.result, work, k, self.salt, *self.toy.coded, *map(opening_words, pair))
@@ -148,12 +178,14 @@ class Play:
 
     def open_leaf(self, k: int) -> Game | Outcome:
         """Demand the leaves of an interval."""
+        self.sealed(Kind.LEAF, k)
         call = ContractCall("game", "open_leaf", (self.key, self.result, self.matter.work, k, self.salt))
         now = self.table.now
         return self.begin(Kind.LEAF, k, call, lambda: open_leaf(self.case, k, CHALLENGER, now))
 
     def open_data(self, k: int, index: int, number: int, chunk: int) -> Game | Outcome:
         """Demand a KiB."""
+        self.sealed(Kind.DATA, k)
         leaf, (entry, proof) = self.claims.openings[index], self.toy.entry(number)
         head = (self.key, self.result, self.matter.work, k, index, self.salt, *self.toy.coded, opening_words(leaf))
         call = ContractCall("game", "open_data", (*head, number, entry, proof, chunk))
@@ -169,8 +201,7 @@ class Play:
         """A move on both. Raises RefusedError if both refuse it with the same words."""
         game = self.game
         assert isinstance(game, Game)
-        now = self.table.now
-        refunded = self.table.market.state(self.case.task) == 6
+        now, refunded = self.table.now, self.table.view("state", self.case.task, of="market") == 6
         return self._both(
             call_of(self.id, game, move, self.matter),
             lambda: apply(game, move, now, by, self.case, refunded),

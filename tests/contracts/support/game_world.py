@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import boa
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from quarrel import INTERVAL, SOLVER, STEPS, Claims, Toy
+from quarrel import SOLVER, Claims, Toy
 
 from assay.chain.abi import Abi, revert_reason
 from assay.contracts import artifact
@@ -44,10 +45,26 @@ def _deploy(name: str, *args: tuple[str, Any]) -> str:
     return str(boa.env.deploy_code(bytecode=code, override_address=PLACES.get(name))[0])
 
 
+def _begin_transaction(sender: str, to: str) -> None:
+    """What a chain does between two transactions, and boa does not: nothing is warm, and what is stored is committed.
+
+    Gas is then that of real transactions. Nothing can be rolled back any more.
+    """
+    state = boa.env.evm.vm.state
+    state.lock_changes()
+    state.clear_transient_storage()
+    boa.env.evm.reset_access_counters()
+    for address in (sender, to):
+        state.mark_address_warm(bytes.fromhex(address[2:]))
+    for precompile in range(1, 11):
+        state.mark_address_warm(precompile.to_bytes(20, "big"))
+
+
 class Table:
     """Where games are played: all contracts, a submitter, a solver, a drawn verifier, a whistleblower with a grudge."""
 
-    def __init__(self, token: Any = None) -> None:
+    def __init__(self, token: Any = None, exact: bool = False) -> None:
+        self.exact = exact
         self.gas: list[tuple[str, int]] = []
         self.mine()
         self.token = str(token.address) if token else _deploy("token")
@@ -94,6 +111,8 @@ class Table:
         """Send a transaction; its events by name. Raises RefusedError with the contract's words."""
         abi, to = self.abi[call.contract], self.address[call.contract]
         data = abi.encode(call.function, *call.arguments)
+        if self.exact:
+            _begin_transaction(sender, to)
         done = boa.env.execute_code(to_address=to, sender=sender, data=data, gas=2**32)
         if done.is_error:
             raise RefusedError(revert_reason(bytes(done.output)) if len(done.output) else "")
@@ -126,7 +145,7 @@ class Play:
         self.table, self.toy, self.claims, self.salt = table, toy, claims, salt.to_bytes(32, "big")
         windows = {name: 1000 for name in ("open_for", "work_for", "patrol_for", "attest_for", "reveal_for")}
         terms = {
-            "work": toy.work.digest, "program_root": toy.program_root, "steps": STEPS, "interval": INTERVAL,
+            "work": toy.work.digest, "program_root": toy.program_root, "steps": toy.steps, "interval": toy.interval,
             "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000, **windows,
         }  # fmt: skip
         self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}
@@ -136,7 +155,6 @@ class Play:
         self.matter = Matter(table.address["game"], self.key, self.result, asdict(toy.work))
         self.id = b""
         self.game: Game | Outcome | None = None
-        self.history: list[tuple[Game | None, Move | str, int]] = []
 
     def sealed(self, kind: Kind, k: int) -> None:
         """The task's life until a finding of this kind about interval `k` may be opened."""
@@ -144,8 +162,8 @@ class Play:
         self.id = self.case.finding(CHALLENGER, kind, k, self.salt)
         table.send(SUBMITTER, "market", "post", self.salt, key["terms"], self.matter.work)
         table.send(SOLVER, "market", "accept", key)
-        final = claims.roots[STEPS]
-        found = table.send(SOLVER, "market", "commit", key, claims.root, final, b"\x33" * 32, 4711)["Committed"]
+        swears = (key, claims.root, claims.final_root, b"\x33" * 32, 4711)
+        found = table.send(SOLVER, "market", "commit", *swears)["Committed"]
         names = ("root", "final_root", "trajectory", "trajectory_size", "committed_at", "anchor", "seats")
         self.result |= {name: found[name] for name in names} | {"seed": bytes(32), "verifiers": []}
         table.mine()
@@ -158,10 +176,6 @@ class Play:
         self.case = replace(self.case, result=keccak(encode([RESULT], [tuple(words)])))
         table.mine(seconds=1001)
 
-    def begin(self, kind: Kind, k: int, call: ContractCall, model: Any) -> Game | Outcome:
-        """Open on both."""
-        return self._both(call, model, CHALLENGER, "open", None)
-
     def open(self, kind: Kind, k: int, first: int | None = None, last: int | None = None) -> Game | Outcome:
         """About an interval."""
         self.sealed(kind, k)
@@ -169,19 +183,16 @@ class Play:
         pair = openings[k if first is None else first], openings[k + 1 if last is None else last]
         arguments = (kind, self.key, self.result, work, k, self.salt, *self.toy.coded, *map(opening_words, pair))
         now = self.table.now
-        return self.begin(
-            kind,
-            k,
-            ContractCall("game", "open", arguments),
-            lambda: open_interval(self.case, kind, k, CHALLENGER, now, self.toy.coded, *pair),
-        )
+        call = ContractCall("game", "open", arguments)
+        coded = self.toy.coded
+        return self._both(call, lambda: open_interval(self.case, kind, k, CHALLENGER, now, coded, *pair), CHALLENGER)
 
     def open_leaf(self, k: int) -> Game | Outcome:
         """Demand the leaves of an interval."""
         self.sealed(Kind.LEAF, k)
         call = ContractCall("game", "open_leaf", (self.key, self.result, self.matter.work, k, self.salt))
         now = self.table.now
-        return self.begin(Kind.LEAF, k, call, lambda: open_leaf(self.case, k, CHALLENGER, now))
+        return self._both(call, lambda: open_leaf(self.case, k, CHALLENGER, now), CHALLENGER)
 
     def open_data(self, k: int, index: int, number: int, chunk: int) -> Game | Outcome:
         """Demand a KiB."""
@@ -190,25 +201,16 @@ class Play:
         head = (self.key, self.result, self.matter.work, k, index, self.salt, *self.toy.coded, opening_words(leaf))
         call = ContractCall("game", "open_data", (*head, number, entry, proof, chunk))
         now, coded = self.table.now, self.toy.coded
-        return self.begin(
-            Kind.DATA,
-            k,
-            call,
-            lambda: open_data(self.case, k, index, CHALLENGER, now, coded, leaf, number, entry, proof, chunk),
-        )
+        named = (coded, leaf, number, entry, proof, chunk)
+        return self._both(call, lambda: open_data(self.case, k, index, CHALLENGER, now, *named), CHALLENGER)
 
     def make(self, move: Move, by: str) -> Game | Outcome:
         """A move on both. Raises RefusedError if both refuse it with the same words."""
         game = self.game
         assert isinstance(game, Game)
         now, refunded = self.table.now, self.table.view("state", self.case.task, of="market") == 6
-        return self._both(
-            call_of(self.id, game, move, self.matter),
-            lambda: apply(game, move, now, by, self.case, refunded),
-            by,
-            move,
-            game,
-        )
+        call = call_of(self.id, game, move, self.matter)
+        return self._both(call, lambda: apply(game, move, now, by, self.case, refunded), by)
 
     def make_at(self, game: Game, move: Move, at: int, by: str) -> Game | Outcome:
         """A move at a time that is not before now."""
@@ -216,18 +218,17 @@ class Play:
         self.table.wait(at - self.table.now)
         return self.make(move, by)
 
-    def _both(self, call: ContractCall, model: Any, by: str, move: Move | str, before: Game | None) -> Game | Outcome:
+    def _both(self, call: ContractCall, model: Callable[[], Game | Outcome], by: str) -> Game | Outcome:
         try:
             wanted = model()
         except RefusedError as error:
             try:
                 self.table.run(by, call)
             except RefusedError as theirs:
-                assert theirs.message == error.message or not error.message, (error.message, theirs.message, move)
+                assert theirs.message == error.message or not error.message, (error.message, theirs.message, call.function)
                 raise error from None
-            raise AssertionError(f"only the rules refuse {move}: {error.message}") from None
+            raise AssertionError(f"only the rules refuse {call.function}: {error.message}") from None
         events = dict(self.table.run(by, call))
-        self.history.append((before, move, self.table.now))
         if isinstance(wanted, Game):
             assert self.table.view("games", self.id) == wanted.digest.hex()
             assert Game.of(events["Moved"]["game"]) == wanted

@@ -21,7 +21,7 @@ from contract_world import deploy
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from arithmetic_contract import FAST, Contract
-from operand_patterns import Case, cases, engine, engine_store, engine_widen, patterns
+from operand_patterns import EXTREME, SIGN, Case, cases, engine, engine_store, engine_widen, patterns
 
 from assay.contracts.sequences import source
 from assay.dispute.arbiter import apply
@@ -65,6 +65,15 @@ def test_every_operation_is_the_engines(contract: Contract, op: str) -> None:
     for case in (case for case in CASES if case.op == op):
         operands = patterns(case, count(op), seed=1)
         assert differing(case, operands, contract.apply_many(*case, operands)) == []
+
+
+@pytest.mark.parametrize("op", ["add", "mul", "div", "fma", "min", "max"])
+def test_all_combinations_of_extremes(contract: Contract, op: str) -> None:
+    case, values = Case(op, F32, F32), np.concatenate([EXTREME, EXTREME | np.uint64(SIGN)])
+    operands = [x.ravel() for x in np.meshgrid(*[values] * OPS[op].arity)]
+    if op == "fma" and not FAST:  # 1,728 of them
+        operands = [x[::7] for x in operands]
+    assert differing(case, operands, contract.apply_many(*case, operands)) == []
 
 
 @pytest.mark.parametrize("dtype", list(DType), ids=str)

@@ -207,7 +207,7 @@ class Town(RuleBasedStateMachine):
     def ruling(self, which: int, upheld: bool) -> None:
         task, one = sorted(self.games)[which % len(self.games)]
         life = next(life for life in self.lives if life.id == task)
-        self.ends["rulings"] += not self.books[task].state == REFUNDED
+        self.ends["rulings"] += self.books[task].state != REFUNDED
         life.ruled(one, upheld)  # a game can always end
         self.games.remove((task, one))
 

@@ -56,7 +56,7 @@ STATES = ("none", "open", "assigned", "committed", "audited", "settled", "refund
 
 
 class Town(RuleBasedStateMachine):
-    """Six people, up to four tasks, two contracts, and a game that rules as it likes. `ends` counts how tasks ended, over all runs."""
+    """Six people, up to four tasks, two contracts, and a game that rules as it likes. `ends` counts what happened."""
 
     ends: ClassVar[Counter[str]] = Counter()
 

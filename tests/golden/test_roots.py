@@ -20,7 +20,7 @@ from assay.engine.exact import executable
 from assay.engine.exact.native import LEVELS, machine
 from assay.errors import ConfigError
 from assay.market import read_task
-from assay.proof import Dataset, Runner, commitment_root, decode_state, state_root
+from assay.proof import Dataset, Runner, code_root, commitment_root, decode_state, state_root
 from assay.roles.digits import digits
 from assay.solve import Journal, train
 from assay.store import Store
@@ -59,6 +59,7 @@ def roots(name, make, folder):
     trajectory = train(spec, runner, runner.ports, initial, journal, store, lambda blob: None, lambda done, loss: None)
     return {
         "program": spec.program_root,
+        "code": code_root(package.program).hex(),
         "dataset": spec.dataset_root,
         "commitment": commitment_root(trajectory).hex(),
         "state": trajectory.checkpoints[-1].state_root,

@@ -13,8 +13,8 @@ from assay.errors import NotFoundError
 
 __all__ = ["CONTRACTS", "Artifact", "artifact"]
 
-CONTRACTS = ("market", "stakes", "token")
-"""Names of all contracts. The other files beside them are modules that they import: no code of their own, no artifact."""
+CONTRACTS = ("arithmetic", "market", "referee", "stakes", "token")
+"""Names of all contracts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from .bundle import write as write_bundle
 from .checkpoint import blob_of, size_limit
 from .checkpoint import decode as decode_state
 from .checkpoint import encode as encode_state
+from .code import code_leaves, code_root, entries
 from .dataset import Dataset
 from .merkle import ZERO
 from .replay import Finding, check_checkpoint, replay, replay_interval
@@ -40,10 +41,13 @@ __all__ = [
     "build_trajectory",
     "check",
     "check_checkpoint",
+    "code_leaves",
+    "code_root",
     "commitment_root",
     "dataset_root",
     "decode_state",
     "encode_state",
+    "entries",
     "interval_root",
     "new_checkpoint",
     "opening",

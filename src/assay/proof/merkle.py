@@ -15,7 +15,19 @@ from hashlib import sha256
 
 from assay.errors import UsageError
 
-__all__ = ["CHUNK", "ZERO", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
+__all__ = [
+    "CHUNK",
+    "ZERO",
+    "bytes_root",
+    "chunk_leaves",
+    "depth",
+    "leaf",
+    "node",
+    "prove",
+    "prove_many",
+    "root",
+    "verify",
+]
 
 CHUNK = 1024
 """Bytes of data under one leaf."""
@@ -70,6 +82,22 @@ def prove(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
             sibling = index ^ 1
             proof.append(level[sibling] if sibling < len(level) else pad)
             index >>= 1
+    return tuple(proof)
+
+
+def prove_many(leaves: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, ...]:
+    """One proof for several leaves: the siblings that do not follow from them, level by level, from left to right.
+
+    Raises UsageError unless `indices` rise and exist. For one leaf it is `prove`.
+    """
+    if not indices or list(indices) != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < len(leaves):
+        raise UsageError("no such leaves", indices=list(indices[:16]), leaves=len(leaves))
+    known, proof = list(indices), []
+    for level, pad in _levels(leaves):
+        if len(level) > 1:
+            missing = sorted({index ^ 1 for index in known} - set(known))
+            proof += [level[index] if index < len(level) else pad for index in missing]
+            known = sorted({index >> 1 for index in known})
     return tuple(proof)
 
 

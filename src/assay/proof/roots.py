@@ -18,13 +18,22 @@ from assay.words.canonical import canonical
 from . import merkle
 from .tensors import Array, by_name, dtype_of, raw
 
-__all__ = ["dataset_root", "header_leaf", "program_leaves", "program_root", "row_leaves", "state_root", "tensor_root"]
+__all__ = [
+    "dataset_root",
+    "header_leaf",
+    "program_leaves",
+    "program_root",
+    "row_leaves",
+    "state_root",
+    "tensor_root",
+    "type_bytes",
+]
 
 BLOCK_BYTES = 4 << 20
 
 
 @lru_cache(1 << 14)
-def _type_bytes(name: str, dtype: DType, dims: tuple[int, ...]) -> bytes:
+def type_bytes(name: str, dtype: DType, dims: tuple[int, ...]) -> bytes:
     """len(name) 2 BE || name || len(dtype) 1 || dtype || ndim 1 || dims 8 BE each."""
     text, kind = name.encode(), dtype.value.encode()
     if len(text) > 0xFFFF or len(dims) > 0xFF:
@@ -35,7 +44,7 @@ def _type_bytes(name: str, dtype: DType, dims: tuple[int, ...]) -> bytes:
 
 def tensor_root(name: str, array: Array) -> bytes:
     """sha256(02 || type bytes || Merkle root of the tensor's KiB chunks): binds name, element type, shape and bits."""
-    types = _type_bytes(name, dtype_of(name, array), array.shape)
+    types = type_bytes(name, dtype_of(name, array), array.shape)
     return sha256(b"".join((b"\x02", types, merkle.bytes_root(raw(array))))).digest()
 
 
@@ -95,6 +104,6 @@ def dataset_root(columns: Mapping[str, Array]) -> bytes:
         raise UsageError("a dataset has one or more columns with one common number of rows", lengths=sorted(lengths))
     rows = lengths.pop()[0].to_bytes(8, "big")
     ordered = [(name, columns[name]) for name in by_name(columns)]
-    types = b"".join(_type_bytes(name, dtype_of(name, column), column.shape[1:]) for name, column in ordered)
+    types = b"".join(type_bytes(name, dtype_of(name, column), column.shape[1:]) for name, column in ordered)
     count = len(columns).to_bytes(4, "big")
     return sha256(b"".join((b"\x09", rows, count, types, merkle.root(row_leaves(columns))))).digest()

@@ -91,6 +91,10 @@ class Abi:
         """The arguments as they follow the creation code."""
         return _encode("the constructor", self._constructor["inputs"], arguments)
 
+    def topic(self, event: str) -> str:
+        """What an event of this name has as its first topic, as 0x-hex."""
+        return next("0x" + topic.hex() for topic, entry in self.events.items() if entry["name"] == event)
+
     def encode(self, name: str, *arguments: Any) -> bytes:
         """The call data of function `name`. Raises UsageError if the arguments do not fit."""
         entry = self.functions[name]

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils import to_checksum_address
+import rlp
+from eth_utils import keccak, to_checksum_address
 
 from ..errors import AssayError, ChainUnavailable, InsufficientFunds, MoneyError, Reverted, UsageError
 from .abi import revert_reason
@@ -156,6 +157,11 @@ class Client:
     def code(self, address: str) -> bytes:
         """The code of the contract at `address`; empty if there is none."""
         return _unhex(self._ask("eth_getCode", address, "latest"))
+
+    def next_address(self, ahead: int = 0) -> str:
+        """Where the key's contract will be if it is created by the transaction that comes after `ahead` others."""
+        nonce = int(self._ask("eth_getTransactionCount", self.address, "pending"), 16) + ahead
+        return to_checksum_address(keccak(rlp.encode([bytes.fromhex(self.address[2:]), nonce]))[12:])
 
     def call(self, call: Call, block: int | str = "latest") -> bytes:
         """Execute `call` without a transaction. Raises Reverted."""

@@ -17,9 +17,9 @@ import msgspec
 from ..errors import ConfigError
 from ..observe import write_json
 from .client import Client
-from .contracts import Market
 from .deployment import Deployment
 from .event import Event, decode_event
+from .market import Market
 
 __all__ = ["Event", "EventReader", "Rewind", "events"]
 

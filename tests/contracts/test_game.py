@@ -19,9 +19,7 @@ from quarrel import Lie, claims, toy
 from quarrel_match import LIES, accused, cast, sit
 
 from assay.dispute.game import Outcome
-from assay.dispute.moves import Expire, Moot
 from assay.dispute.record import Game, Kind
-from assay.errors import RefusedError
 
 
 @pytest.fixture(scope="module")

@@ -23,14 +23,14 @@ from assay.dispute.record import Game, Kind
 
 
 @pytest.fixture(scope="module")
-def _table() -> Table:
+def shared() -> Table:
     return Table()
 
 
 @pytest.fixture
-def table(_table: Table) -> Iterator[Table]:
+def table(shared: Table) -> Iterator[Table]:
     with boa.env.anchor():
-        yield _table
+        yield shared
 
 
 def sat(play: Play, lie: Lie | None, who: str = "honest", seed: int = 0) -> Outcome:
@@ -102,13 +102,13 @@ def test_every_lie_is_ruled_upon(table: Table, lie: Lie, kind: Kind, reason: str
     st.integers(0, 2),
 )
 def test_contract_and_rules_agree_whoever_plays(
-    _table: Table, lie: Lie | None, seed: int, who: str, kind: Kind, k: int
+    shared: Table, lie: Lie | None, seed: int, who: str, kind: Kind, k: int
 ) -> None:
     """The rules are tested by themselves; this says that the contract has the same ones, refusals included."""
     kind, k, _ = accused(lie, kind, k, 4)
     with boa.env.anchor():
-        play = Play(_table, toy(), claims(lie))
+        play = Play(shared, toy(), claims(lie))
         play.open(kind, k)
         outcome = sat(play, lie, who, seed)
         event(f"{who} {outcome.reason} {outcome.upheld}")
-        books(_table)
+        books(shared)

@@ -260,12 +260,10 @@ def test_a_contradiction_is_shown_whole(table: Table, case: tuple[Any, ...]) -> 
     assert walk.play.make(move, CHALLENGER) == Outcome(True, name, paid, returned=paid)
 
 
-@pytest.mark.parametrize("case", ENDS, ids=[f"{c[3]}-{c[5]}" for c in ENDS])
+@pytest.mark.parametrize("case", {c[3]: c for c in ENDS}.values(), ids=lambda c: c[3])
 def test_where_the_solver_is_right_no_contradiction_holds(table: Table, case: tuple[Any, ...]) -> None:
     """The same walk over an honest result: everything is well-formed, and nothing is wrong."""
-    lie, kind, _, name, _, words = case
-    if words not in ("referee: opening", "evidence: tensor", "evidence: entry", "evidence: row", "evidence: length"):
-        pytest.skip("the same walk as another case")
+    lie, kind, _, name, *_ = case
     walk = Walk(table, lie, kind)
     route: list[Move] = []
     while not (type(walk.next()).__name__.lower() == name and walk.game.turn is Turn.CHALLENGER):

@@ -37,7 +37,7 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Matter:
-    """What every ending move brings besides the record: the task's key, result and work, field by field, and the game contract."""
+    """What an ending move brings besides the record: the task's key, result and work field by field, the game's address."""
 
     table: str
     key: Words

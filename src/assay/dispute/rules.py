@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assay.proof import merkle
 
@@ -168,7 +169,7 @@ def bonds_follow_the_levels(game: Transcript) -> bool:
     free = (Level.STATE, Level.PROOF)
     records = [game.opened, *(step.after for step in game.steps if isinstance(step.after, Game))]
     entered = 1
-    for before, after in zip(records, records[1:], strict=False):
+    for before, after in pairwise(records):
         entered += after.level is not before.level and after.level not in free
         if after.paid != entered * after.bond:
             return False

@@ -37,7 +37,7 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Matter:
-    """What an ending move brings besides the record: the task's key, result and work field by field, the game's address."""
+    """What every ending move brings besides the record: key, result and work of the task by field, and the game contract."""
 
     table: str
     key: Words

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from assay.proof.merkle import CHUNK, ZERO
+from assay.words.finding import Kind
 
 __all__ = ["ENDED", "LANES", "TREES", "Game", "Kind", "Level", "Turn", "chunks", "list_hash"]
 
@@ -19,21 +20,6 @@ ENDED = (1).to_bytes(32, "big")
 
 LANES = 16
 """Accumulators of a fold in lanes; its terms come in rows of as many."""
-
-
-class Kind(IntEnum):
-    """What a game is about."""
-
-    INTERVAL = 1
-    """The state at the end of an interval."""
-    LEAF = 2
-    """The two leaves of an interval, which nobody could read."""
-    DATA = 3
-    """A KiB of a checkpoint at its beginning or end, which nobody could read."""
-    BATCHES = 4
-    """The row numbers of an interval."""
-    TRACE = 5
-    """The trace of an interval."""
 
 
 class Level(IntEnum):

@@ -63,6 +63,8 @@ RULED = [
     (Lie("value", 4, 21, 3), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 22, 9), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 23, 40, 60), Kind.INTERVAL, "prove"),
+    (Lie("value", 4, 23, 40, 0), Kind.INTERVAL, "prove"),
+    (Lie("value", 4, 13, 1150, 0), Kind.INTERVAL, "prove"),
     (Lie("value", 6, 19, 1150), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 11, 1, 60), Kind.TRACE, "prove"),
     (Lie("value", 4, 24, 1, 15), Kind.TRACE, "prove"),

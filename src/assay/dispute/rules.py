@@ -146,10 +146,9 @@ def silence_loses(game: Transcript) -> bool:
 
 
 def every_turn_has_its_time(game: Transcript) -> bool:
-    """A move in the last second does not win by itself: the other has at least `extension` seconds from then on."""
-    turns = [(step.at, step.before, step.after) for step in game.steps if isinstance(step.after, Game)]
-    passed = [(at, after) for at, before, after in turns if after.turn is not before.turn]
-    return all(after.deadline >= at + after.extension for at, after in passed)
+    """A move in the last second does not win by itself: whoever is next has at least `extension` seconds from then on."""
+    turns = [(step.at, step.after) for step in game.steps if isinstance(step.after, Game)]
+    return all(after.deadline >= at + after.extension for at, after in turns)
 
 
 def what_is_on_trial_narrows(game: Transcript) -> bool:

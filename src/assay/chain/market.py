@@ -32,6 +32,10 @@ class Market(Contract):
         self._block = block
         self._keys: dict[str, tuple[TaskKey, Work]] = {}
 
+    def many(self, calls: Sequence[bytes]) -> TransactionReceipt:
+        """Several calls in one transaction, all of them or none; each is call data as `abi.encode` makes it."""
+        return self._send("multicall", list(calls))
+
     # -- the submitter's -----------------------------------------------------------------------------------------
 
     def post(self, salt: str, terms: Terms, work: Work) -> str:

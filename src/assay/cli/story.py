@@ -83,7 +83,7 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     price = quote(package.program, package.spec)
     task = submitter.submit(package, price, _windows(lazy=cheat == "echo"), LABEL)
     say(f"task {task}")
-    with LiveView(price, symbol="PLAY") as view:
+    with LiveView(price, symbol="PLAY", program=lambda: package.program) as view:
         for snapshot in submitter.follow(task, on_wait=view.wait):
             view.show(snapshot)
     submitter.collect()
@@ -97,7 +97,13 @@ def _windows(*, lazy: bool) -> Any:
     # Long enough for roles that are killed and started again on a busy machine. Only a verifier that neither matched nor
     # claims anything makes everybody wait for the last of these deadlines.
     return Windows(
-        open_for=900, work_for=900, patrol_for=PATROL, attest_for=900, reveal_for=20 if lazy else 300, clock=600, extension=120
+        open_for=900,
+        work_for=900,
+        patrol_for=PATROL,
+        attest_for=900,
+        reveal_for=20 if lazy else 300,
+        clock=600,
+        extension=120,
     )
 
 

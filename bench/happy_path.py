@@ -11,6 +11,7 @@ import json
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -75,7 +76,8 @@ class Street:
                 stakes.register(Role[name.upper()], 10**9, "http://127.0.0.1:7001")
 
     def tick(self) -> None:
-        """Let a block pass that is not part of the tale."""
+        """Let a block and a second pass that are not part of the tale: the patrol is over only after its last second."""
+        time.sleep(1.1)
         client = self.people["submitter"]
         client.send(Call(client.address, b""))
 

@@ -76,7 +76,8 @@ class Street:
                 stakes.register(Role[name.upper()], 10**9, "http://127.0.0.1:7001")
 
     def tick(self) -> None:
-        """Let a block pass that is not part of the tale."""
+        """Let a block and a second pass that are not part of the tale: the patrol is over only after its last second."""
+        time.sleep(1.1)
         client = self.people["submitter"]
         client.send(Call(client.address, b""))
 

@@ -38,17 +38,20 @@ def source() -> str:
     instructions = [i for name in order for i in code.functions[name]]
     slots = [*code.constants, *[0] * code.registers]
     words = list(_packed([encode(i) for i in instructions]))
-    return "\n\n".join(
-        [
-            HEAD.replace("{per_word}", str(PER_WORD)),
-            f"SLOTS: constant(uint256) = {len(slots)}\nARGUMENTS: constant(uint256) = {len(code.constants)}",
-            f"LONGEST: constant(uint256) = {max(map(len, code.functions.values()))}",
-            f"SPANS: constant(uint256) = {_spans(code, order)}",
-            _list("INITIAL", "SLOTS", slots),
-            f"WORDS: constant(uint256) = {len(words)}",
-            _list("CODE", "WORDS", words),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                HEAD.replace("{per_word}", str(PER_WORD)),
+                f"SLOTS: constant(uint256) = {len(slots)}\nARGUMENTS: constant(uint256) = {len(code.constants)}",
+                f"LONGEST: constant(uint256) = {max(map(len, code.functions.values()))}",
+                f"SPANS: constant(uint256) = {_spans(code, order)}",
+                _list("INITIAL", "SLOTS", slots),
+                f"WORDS: constant(uint256) = {len(words)}",
+                _list("CODE", "WORDS", words),
+            ]
+        )
+        + "\n"
+    )
 
 
 def encode(instruction: Instruction) -> int:

@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cheat")
+    parser.add_argument("--defence")
+    parser.add_argument("--accomplice", type=Path)
+    parser.add_argument("--poll", type=float)
     parser.add_argument("--follow-parent", type=int, metavar="PID")
     given = parser.parse_args(arguments)
     if given.follow_parent is not None:
@@ -37,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_log(given.folder / "log.jsonl")
     try:
         with occupied(given.folder):
-            run_member(given.kind, given.folder, given.port, threads=given.threads, cheat=given.cheat)
+            options = {name: getattr(given, name) for name in ("threads", "cheat", "defence", "accomplice", "poll")}
+            run_member(given.kind, given.folder, given.port, **options)
     except AssayError as error:
         get_log(role=given.kind).error("ended", code=error.code, message=error.message, evidence=error.evidence)
         sys.stderr.write(f"{error.code}: {error.message}\n")

@@ -30,6 +30,11 @@ class RoleSettings(BaseSettings):
     passphrase: SecretStr | None = None
     """Of the keystore; by default the file `passphrase` in the folder, made on first use."""
     cheat: str | None = None
+    """How this role is dishonest (`assay.roles.cheats`); for demonstrations and attacks."""
+    defence: str | None = None
+    """How a solver behaves when it has to answer in a dispute: answer, late, or silent:NUMBER."""
+    accomplice: Path | None = None
+    """The folder of the solver that a colluding verifier belongs to."""
 
     @property
     def network_file(self) -> Path:

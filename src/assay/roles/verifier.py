@@ -14,6 +14,7 @@ from assay.proof import Runner
 from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory, trajectory_limit
 from assay.words import Task, TaskState, Trajectory
 
+from .cheats import cheat_of, told
 from .session import Session
 from .worker import Role
 
@@ -29,10 +30,13 @@ class VerifierRole(Role):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._ready: tuple[str, Runner] | None = None
+        self._cheat = cheat_of(session.settings.cheat, self.kind)
 
     def act(self, task: Task) -> None:
         """Audit when drawn, claim a mismatch when it can be opened, and push what nobody else pushes."""
         me = self.session.address
+        if self._cheat and task.state.name == self._cheat.silent:
+            return
         drawn = me in task.verifiers
         if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
             self._attest(task)
@@ -90,8 +94,10 @@ class VerifierRole(Role):
         intervals = session.market.drawn_intervals(task.id, self._position(task))
         commitment = session.market.record(task.id).commitment
         assert commitment is not None, "verifiers are drawn after the commitment"
-        if session.settings.cheat == "echo":
+        if self._cheat and self._cheat.name == "echo":
             return echo(task.id, session.address, commitment.root, intervals)
+        if self._cheat and self._cheat.name == "collude" and session.settings.accomplice:
+            return told(task.id, session.address, session.settings.accomplice, intervals)
         runner = self._prepared(task)
         spec = runner.spec
 

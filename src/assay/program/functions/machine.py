@@ -114,9 +114,7 @@ def _allocated(record: _Recorder, constants: tuple[int, ...]) -> tuple[Instructi
     top = record.parameters
     code = []
     for n, (op, kind, out, operands) in enumerate(record.lines):
-        places = [
-            constants.index(v.number) if v.constant else len(constants) + register[v.number] for v in operands
-        ]
+        places = [constants.index(v.number) if v.constant else len(constants) + register[v.number] for v in operands]
         free += [register.pop(v) for v in {v.number for v in operands if not v.constant} if last[v] == n]
         if not free:
             free, top = [top], top + 1

@@ -77,7 +77,9 @@ def fuzz_memory(contract: Contract, count: int, seed: int) -> dict[str, Row]:
     for dtype in DType:
         width = dtype.bits
         rng = np.random.default_rng(seed)
-        stored = np.arange(1 << 16, dtype=np.uint64) if width == 16 else rng.integers(0, 1 << width, count, dtype=np.uint64)
+        stored = (
+            np.arange(1 << 16, dtype=np.uint64) if width == 16 else rng.integers(0, 1 << width, count, dtype=np.uint64)
+        )
         if dtype is not DType.FLOAT32:  # which is read as it is, a NaN's bits included
             right, found = engine_widen(stored, dtype), contract.widen_many(dtype, stored)
             row = compare(f"widen {dtype}", [stored], right, found, lambda b, d=dtype: widen(d, b))
@@ -132,7 +134,9 @@ def write_table(table: str) -> None:
     """Put the table between its marks in docs/dispute.md."""
     begin, end = MARKS
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL), encoding="utf-8")
+    PAGE.write_text(
+        re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL), encoding="utf-8"
+    )
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from assay.errors import NotFoundError
 
 __all__ = ["CONTRACTS", "Artifact", "artifact"]
 
-CONTRACTS = ("arithmetic", "market", "stakes", "token")
+CONTRACTS = ("arithmetic", "market", "referee", "stakes", "token")
 """Names of all contracts."""
 
 

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.errors import UsageError
-from assay.proof import rows
+from assay.proof import merkle, rows
+from assay.proof.tensors import raw
 
-from .folds import cuts, openings
-from .moves import Accept, Batch, Choose, Input, Move, Output, Point, Rows, State
+from . import span
+from .arbiter.openings import openings
+from .moves import (
+    Accept,
+    Batch,
+    Choose,
+    Divide,
+    Expand,
+    Input,
+    Metric,
+    Metrics,
+    Move,
+    Output,
+    Point,
+    Prove,
+    Rows,
+    Show,
+    State,
+)
 from .player import Player, first_difference
-from .record import Game, Level
+from .record import Game, Kind, Level
 from .testimony import state_tree
 from .transcript import Transcript
 
@@ -18,8 +36,8 @@ __all__ = ["Challenger", "Revealed"]
 
 _STATE, _BATCH, _KERNEL = 0, 1, 5
 
-Revealed = tuple[Game, Sequence[bytes] | bytes]
-"""The record when the solver moved, and the hashes, words or bytes that it revealed."""
+Revealed = tuple[Game, Divide | Expand | Show]
+"""The record when the solver moved, and its move."""
 
 
 class Challenger(Player):
@@ -47,31 +65,46 @@ class Challenger(Player):
                 raise UsageError("there is nothing to do for the challenger", level=game.level)
 
     def _choose(self, game: Game, history: Sequence[Revealed]) -> Move:
-        words = list(history[-1][1])
-        assert all(isinstance(word, bytes) for word in words)
+        words = _words(history[-1][1])
         if game.level in (Level.STEPS, Level.FOLD):
-            return Choose(tuple(words), self._part(game, words))
+            return Choose(words, self._part(game, words))
         part = first_difference(self.children(game), words)
         if part == len(words):
-            if game.level == Level.VALUES and game.height == self.tree(game).depth:
-                return Accept()
+            if game.level is Level.VALUES and game.height == self.tree(game).depth:
+                return self._metrics(game) if self._is_marked(game) else Accept()
             raise UsageError("the solver's claims are those of the replay", level=game.level)
         levels = (len(words) - 1).bit_length()
         entry: tuple[bytes, tuple[bytes, ...]] = (b"", ())
-        if game.level == Level.VALUES and game.height == levels:
+        if game.level is Level.VALUES and game.height == levels:
             value = (game.index << levels) + part
             if self.entries[value][0] in (_BATCH, _KERNEL):
                 entry = self.entry(value)
-        return Choose(tuple(words), part, *entry)
+        return Choose(words, part, *entry)
 
     def _part(self, game: Game, words: Sequence[bytes]) -> int:
         """The first part at whose end the solver has something else."""
-        at = cuts(game)
-        if game.level == Level.STEPS:
-            return first_difference(self.testimony.state_roots(at), words)
+        at = span.of(game)
+        if game.level is Level.STEPS:
+            different = first_difference(self.testimony.state_roots(at), words)
+            # Where only the fingerprint of a step is wrong, that step is looked at.
+            return min(different, sum(cut <= game.mark for cut in at)) if game.kind is Kind.TRACE else different
         width = game.width
         ours = self.fold(game).words(at)
         return first_difference(ours, words) // width
+
+    def _is_marked(self, game: Game) -> bool:
+        return game.kind is Kind.TRACE and game.step == game.mark
+
+    def _metrics(self, game: Game) -> Metrics:
+        """All values of the step are granted, and its fingerprint is not that of its metrics."""
+        values = self.testimony.values(game.step)
+        first, data, found = game.values_count + game.outputs_count, b"", []
+        for place in range(first, first + game.metrics_count):
+            entry, proof = self.entry(place)
+            number = int.from_bytes(entry, "big")
+            found.append(Metric(number, proof, values.arrays[number].nbytes, values.tree.prove(number)))
+            data += bytes(raw(values.arrays[number]))
+        return Metrics(tuple(found), data)
 
     def _input(self, game: Game) -> Move:
         """One value is left, and it is no kernel's: it contradicts what stands in its entry."""
@@ -91,7 +124,7 @@ class Challenger(Player):
 
     def _element(self, game: Game, history: Sequence[Revealed]) -> Move:
         """The KiB is shown: name its first wrong element."""
-        shown = bytes(history[-1][1])  # type: ignore[arg-type]
+        shown = _shown(history[-1][1])
         ours, size = self.chunk(game), game.item
         starts = range(0, len(ours), size)
         at = next(n for n, start in enumerate(starts) if ours[start : start + size] != shown[start : start + size])
@@ -109,7 +142,7 @@ class Challenger(Player):
         return Batch(entry, shown, at, dataset.header, dataset.row(row), dataset.prove(row))
 
     def _row_number(self, game: Game, history: Sequence[Revealed]) -> Move:
-        shown = bytes(history[-1][1])  # type: ignore[arg-type]
+        shown = _shown(history[-1][1])
         ours = self.chunk(game)
         at = next(n for n in range(len(ours) // 8) if ours[8 * n : 8 * n + 8] != shown[8 * n : 8 * n + 8])
         return Rows(shown, at)
@@ -118,11 +151,34 @@ class Challenger(Player):
         """Let the referee execute what is left, on operands opened under the solver's own root."""
         values = self.testimony.values(game.step)
         known = Transcript(values.tree)
-        for record, words in history:
-            if record.level == Level.VALUES and record.step == game.step:
-                known.reveal(record.height, record.index, list(words))  # type: ignore[arg-type]
+        for record, answer in history:
+            if record.level is Level.VALUES and record.step == game.step:
+                known.reveal(record.height, record.index, _words(answer))
         code, fold = self.coded(game.value), self.fold(game)
-        acc = fold.at(game.lo)
-        opened = openings(code, game.element, game.lo, game.hi, values, known)
-        entry = self.entries[game.value]
-        return Move("prove", (entry, acc, opened), ("key", "result"))
+
+        def opened(first: int, last: int) -> bytes:
+            def data(number: int) -> memoryview:
+                return raw(values.arrays[number])
+
+            def prove(numbers: Sequence[int]) -> Sequence[bytes]:
+                return merkle.siblings(known, numbers)
+
+            return openings(code, game.element, first, last, data, values.roots, prove)
+
+        base = opened(0, 0) if game.lo == 0 else b""
+        first = tuple(fold.words([game.lo])) if game.lo else ()
+        return Prove(self.entries[game.value], first, base, opened(game.lo, game.hi) if game.lo < game.hi else b"")
+
+
+def _words(answer: Divide | Expand | Show) -> tuple[bytes, ...]:
+    match answer:
+        case Divide(words) | Expand(words):
+            return words
+        case _:
+            raise UsageError("the solver has shown bytes where it had to reveal hashes")
+
+
+def _shown(answer: Divide | Expand | Show) -> bytes:
+    if not isinstance(answer, Show):
+        raise UsageError("the solver has revealed hashes where it had to show bytes")
+    return answer.chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .folds import cuts
+from . import span
 from .moves import Divide, Expand, Show
 from .player import Player
 from .record import Game, Level
@@ -15,10 +15,10 @@ class Defender(Player):
 
     def move(self, game: Game) -> Divide | Expand | Show:
         """The answer to what the record asks for."""
-        if game.level == Level.STEPS:
-            return Divide(tuple(self.testimony.state_roots(cuts(game))))
-        if game.level == Level.FOLD:
-            return Divide(tuple(self.fold(game).words(cuts(game))))
+        if game.level is Level.STEPS:
+            return Divide(tuple(self.testimony.state_roots(span.of(game))))
+        if game.level is Level.FOLD:
+            return Divide(tuple(self.fold(game).words(span.of(game))))
         if game.height == 0 and game.level in (Level.TENSOR, Level.ROWS):
             return Show(self.chunk(game))
         return Expand(self.children(game))

@@ -34,11 +34,17 @@ class Transcript:
             below += 1
 
     @property
+    def depth(self) -> int:
+        """Levels above the leaves."""
+        return self._own.depth
+
+    @property
     def root(self) -> bytes:
         """The solver's root. Raises UsageError before it was revealed."""
-        return self._at(self._own.depth, 0)
+        return self.node(self._own.depth, 0)
 
-    def _at(self, height: int, index: int) -> bytes:
+    def node(self, height: int, index: int) -> bytes:
+        """The solver's hash of a node. Raises UsageError where it is not known."""
         found = self._known.get((height, index))
         if found is not None:
             return found
@@ -57,4 +63,4 @@ class Transcript:
 
     def prove(self, leaf: int) -> tuple[bytes, ...]:
         """The siblings of `leaf` in the solver's tree, from the leaf up. Raises UsageError where they are not known."""
-        return tuple(self._at(height, (leaf >> height) ^ 1) for height in range(self._own.depth))
+        return tuple(self.node(height, (leaf >> height) ^ 1) for height in range(self._own.depth))

@@ -10,7 +10,7 @@ import msgspec
 
 from assay.errors import ProgramRefused
 
-from .kernel import Axis, Const, Coordinate, Kernel, Order, Read
+from .kernel import Axis, Const, Coordinate, Kernel, Operand, Order, Read
 from .scalar import OPS
 from .types import DType
 
@@ -133,7 +133,9 @@ def check(kernel: Kernel, sources: Sequence[Source], elements: int) -> None:
     if prod(kernel.scatter.view if kernel.scatter else kernel.domain) != elements:
         refuse("a kernel's output has another number of elements than its domain", op=kernel.op)
     _check_arguments(kernel)
-    _check_axes(kernel, sources)
+    types = _types(kernel, sources)
+    _check_axes(kernel, types)
+    _check_types(kernel, types)
 
 
 def _check_arguments(kernel: Kernel) -> None:
@@ -148,25 +150,62 @@ def _check_arguments(kernel: Kernel) -> None:
         refuse("only operations of two operands fold in lanes or scatter", op=kernel.op)
 
 
-def _check_axes(kernel: Kernel, sources: Sequence[Source]) -> None:
-    """Views have their value's elements, indices are earlier operands of integer type, divisors are positive."""
-    known = {str(source.number): source for source in sources}
-    types: list[DType] = []
-    located: list[tuple[int, Axis]] = []
-    for n, operand in enumerate(kernel.operands):
-        if isinstance(operand, Read):
-            if prod(operand.view) != known[operand.tensor].elements:
-                refuse("a view has another number of elements than its value", op=kernel.op)
-            located += [(n, axis) for axis in operand.axes]
-            types.append(known[operand.tensor].dtype)
-        elif isinstance(operand, Coordinate):
-            located.append((n, operand.axis))
-            types.append(DType.INT64)
-        else:
-            types.append(operand.dtype)
+def _check_axes(kernel: Kernel, types: Sequence[DType]) -> None:
+    """Indices are earlier operands of integer type, divisors are positive."""
+    located = [(n, axis) for n, operand in enumerate(kernel.operands) for axis in _axes(operand)]
     located += [(len(types), axis) for axis in kernel.scatter.axes] if kernel.scatter else []
     for n, axis in located:
         if axis.indirect != -1 and not (0 <= axis.indirect < n and types[axis.indirect].is_integer):
             refuse("an index is not an earlier operand of integer type", op=kernel.op)
         if not 1 <= axis.divisor < 2**63:
             refuse("a divisor is not positive", op=kernel.op)
+
+
+def _axes(operand: Operand) -> tuple[Axis, ...]:
+    if isinstance(operand, Const):
+        return ()
+    return (operand.axis,) if isinstance(operand, Coordinate) else operand.axes
+
+
+def _types(kernel: Kernel, sources: Sequence[Source]) -> list[DType]:
+    """The element type of each operand; views have their value's elements."""
+    known, types = {str(source.number): source for source in sources}, []
+    for operand in kernel.operands:
+        if isinstance(operand, Read):
+            if prod(operand.view) != known[operand.tensor].elements:
+                refuse("a view has another number of elements than its value", op=kernel.op)
+            types.append(known[operand.tensor].dtype)
+        else:
+            types.append(DType.INT64 if isinstance(operand, Coordinate) else operand.dtype)
+    if kernel.scatter and known[kernel.scatter.base] != Source(
+        known[kernel.scatter.base].number, kernel.dtype, prod(kernel.scatter.view)
+    ):
+        refuse("a scatter does not have the type of its base", op=kernel.op)
+    return types
+
+
+def _check_types(kernel: Kernel, types: Sequence[DType]) -> None:
+    """The operation exists for its arguments, and gives the kernel's type: `arithmetic` refuses anything else."""
+    used = index_operands(kernel)
+    taken = [_kind(dtype) for n, dtype in enumerate(types) if n not in used]
+    if kernel.op == "select" and taken[0] == DType.BOOL:
+        taken = taken[1:]
+    if kernel.order is not Order.NONE or kernel.scatter:
+        taken.append(_kind(kernel.dtype))
+    op, kind = OPS[kernel.op], taken[-1]
+    letter = "b" if kind is DType.BOOL else "i" if kind.is_integer else "f"
+    if set(taken) != {kind} or letter not in op.domain:
+        refuse("an operation does not exist for its operands' types", op=kernel.op)
+    if op.result == "same":
+        fits = _kind(kernel.dtype) is kind
+    elif op.result == "bool":
+        fits = kernel.dtype is DType.BOOL
+    else:
+        stored = next(dtype for n, dtype in enumerate(types) if n not in used)
+        fits = kernel.op == "cast" or (stored.bits == kernel.dtype.bits and DType.BOOL not in (stored, kernel.dtype))
+    if not fits:
+        refuse("an operation does not give the kernel's type", op=kernel.op)
+
+
+def _kind(dtype: DType) -> DType:
+    return DType.FLOAT32 if dtype.is_float else dtype

@@ -12,10 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 from assay.errors import UsageError
 
-__all__ = ["CHUNK", "ZERO", "Tree", "bytes_root", "chunk_leaves", "depth", "leaf", "node", "prove", "root", "verify"]
+__all__ = [
+    "CHUNK",
+    "ZERO",
+    "Nodes",
+    "Tree",
+    "bytes_root",
+    "chunk_leaves",
+    "depth",
+    "leaf",
+    "node",
+    "prove",
+    "prove_many",
+    "root",
+    "siblings",
+    "verify",
+]
 
 CHUNK = 1024
 """Bytes of data under one leaf."""
@@ -70,6 +86,35 @@ def prove(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
             sibling = index ^ 1
             proof.append(level[sibling] if sibling < len(level) else pad)
             index >>= 1
+    return tuple(proof)
+
+
+def prove_many(leaves: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, ...]:
+    """One proof for several leaves: the siblings that do not follow from them, level by level, from left to right.
+
+    Raises UsageError unless `indices` rise and exist. For one leaf it is `prove`.
+    """
+    if not indices or list(indices) != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < len(leaves):
+        raise UsageError("no such leaves", indices=list(indices[:16]), leaves=len(leaves))
+    return siblings(Tree(leaves), indices)
+
+
+class Nodes(Protocol):
+    """A tree of which hashes can be asked for: height 0 are the leaves, the root is node 0 at height `depth`."""
+
+    @property
+    def depth(self) -> int: ...
+
+    def node(self, height: int, index: int) -> bytes:
+        """The hash of a node, padding included."""
+
+
+def siblings(tree: Nodes, indices: Sequence[int]) -> tuple[bytes, ...]:
+    """`prove_many` in a tree that is known in part: it is asked for nothing but the siblings."""
+    known, proof = list(indices), list[bytes]()
+    for height in range(tree.depth):
+        proof += [tree.node(height, index) for index in sorted({index ^ 1 for index in known} - set(known))]
+        known = sorted({index >> 1 for index in known})
     return tuple(proof)
 
 

@@ -71,6 +71,9 @@ class SolverRole(Role):
         if self._engaged():
             return
         spec = self.session.spec(task.spec)
+        if self.session.settings.only not in (None, spec.name):
+            self.watchlist.drop(task.id)
+            return
         program = self.session.program(spec)
         terms = self.session.market.record(task.id).terms
         reason = refusal(Candidate(spec, program, terms, self.session.settings.rate))

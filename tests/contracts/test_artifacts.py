@@ -17,6 +17,8 @@ from assay.errors import NotFoundError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_contracts.py"
 EIP_170 = 24_576
+LIBRARIES = ("integers", "records", "sequences", "softfloat")
+"""Sources that are parts of contracts."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,15 @@ def build() -> ModuleType:
 
 def test_sources_and_names_agree() -> None:
     sources = {path.name for path in files("assay.contracts").joinpath("vyper").iterdir()}
-    assert sources == {f"{name}.vy" for name in CONTRACTS}
+    assert sources == {f"{name}.vy" for name in (*CONTRACTS, *LIBRARIES)}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_libraries_have_no_entries_and_no_storage(name: str) -> None:
+    text = files("assay.contracts").joinpath("vyper", f"{name}.vy").read_text()
+    assert "@external" not in text
+    assert "@deploy" not in text
+    assert "self." not in text.replace("self._", "")
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -54,11 +64,14 @@ def test_sources_keep_the_layout(name: str) -> None:
     assert "# pragma nonreentrancy on\n" in text
     assert "@license Apache-2.0" in text
     assert "snekmate" not in text
-    parts = text.split("@deploy")
-    assert len(parts) == 2
-    assert "@external" not in parts[0]
-    assert "@internal" not in parts[1].rpartition("@external")[0]
-    assert "event " not in parts[1]
+    before, deploy, code = text.partition("@deploy")
+    if not deploy:  # nothing to construct
+        before, _, code = text.partition("@external")
+        code = "@external" + code
+    assert "@deploy" not in code
+    assert "@external" not in before
+    assert "@internal" not in code.rpartition("@external")[0]
+    assert "event " not in code
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

@@ -1,4 +1,4 @@
-"""The contract `arithmetic` on an EVM without a chain around it: revm where it is installed (hundreds of times faster), else py-evm."""
+"""The contract `arithmetic` on an EVM without a chain: revm where pyrevm is installed (far faster), else py-evm."""
 
 from __future__ import annotations
 

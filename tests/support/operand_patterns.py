@@ -120,7 +120,7 @@ def _mixed(kind: DType, arity: int, n: int, rng: np.random.Generator) -> list[Bi
         return _integers(kind, arity, n, rng)
     if arity == 1:
         return _float_unary(arity, n, rng)
-    makers = [_any, _near, _ordinary, _cancelling, _halfway, _subnormal, _overflowing, _special, _few]
+    makers = [_any, _near, _ordinary, _cancelling, _halfway, _subnormal, _overflowing, _special, _zeros, _few]
     return _mixture(makers, arity, n, rng)
 
 
@@ -227,6 +227,11 @@ SPECIAL = np.array(
 def _special(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:
     values = np.concatenate([SPECIAL, SPECIAL | np.uint64(SIGN)])
     return [rng.choice(values, n) for _ in range(arity)]
+
+
+def _zeros(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:
+    """Every other operand is a zero."""
+    return [np.where(rng.random(n) < 0.5, _words(0, 1, n, rng), s) for s in _special(arity, n, rng)]
 
 
 def _few(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from assay.contracts import artifact
 
-__all__ = ["FAST", "Referee", "Refused"]
+__all__ = ["FAST", "Referee", "Refused", "transaction"]
 
 FAST = importlib.util.find_spec("pyrevm") is not None
 CALLER = "0x" + "11" * 20
@@ -41,7 +41,7 @@ class _Revm:
         except RuntimeError as error:  # "Revert { gas_used: .., output: 0x.. }", or a halt without output
             found = re.search("output: 0x([0-9a-f]*)", str(error))
             raise Refused(_reason(bytes.fromhex(found[1] if found else ""))) from None
-        return output, int(self._evm.result.gas_used) - _transaction(data)
+        return output, int(self._evm.result.gas_used) - transaction(data)
 
 
 class _PyEvm:
@@ -60,7 +60,8 @@ class _PyEvm:
         return bytes(done.output), int(done.get_gas_used())
 
 
-def _transaction(data: bytes) -> int:
+def transaction(data: bytes) -> int:
+    """Gas of a transaction with this data, before anything is executed."""
     return 21_000 + sum(16 if byte else 4 for byte in data)
 
 

@@ -1,4 +1,4 @@
-"""The named functions as a Vyper module of constants, which `arithmetic.vy` interprets. `scripts/build_sequences.py` writes it."""
+"""The named functions as a Vyper module of constants that `arithmetic.vy` interprets. `scripts/build_sequences.py` writes it."""
 
 from __future__ import annotations
 

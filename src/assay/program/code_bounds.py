@@ -30,7 +30,7 @@ class Bounds(msgspec.Struct, frozen=True):
     kernel_bytes: int = 9_216
     piece: int = 8
     """Terms of one piece; 16 in a LANES fold."""
-    places: int = 256
+    places: int = 192
     """Axes (domain and fold) times terms of a piece."""
     indices: int = 64
     """Index operands times terms of a piece."""

@@ -70,7 +70,7 @@ OPENINGS: constant(uint256) = 32_768
 AXES: constant(uint256) = 32
 OPERANDS: constant(uint256) = 40
 LANES_TERMS: constant(uint256) = 16
-PLACES: constant(uint256) = 256
+PLACES: constant(uint256) = 192
 INDICES: constant(uint256) = 64
 CHUNKS: constant(uint256) = 31  # that openings have room for
 
@@ -611,6 +611,8 @@ def _root(
         assert places[n] < places[n + 1], "referee: opening"
     at: uint256 = start
     for level: uint256 in range(depth, bound=32):
+        if count == 1:
+            return self._climb(nodes[0], places[0], unsafe_sub(depth, level), at)
         kept: uint256 = 0
         n: uint256 = 0
         for step: uint256 in range(count, bound=CHUNKS):
@@ -620,19 +622,38 @@ def _root(
             node: bytes32 = nodes[n]
             n = unsafe_add(n, 1)
             if place & 1 == 1:
-                node = self._node(convert(self._number(at, 32), bytes32), node)
-                at += 32
+                node = self._node(self._word(at), node)
+                at = unsafe_add(at, 32)
             elif n != count and places[n] == unsafe_add(place, 1):
                 node = self._node(node, nodes[n])
                 n = unsafe_add(n, 1)
             else:
-                node = self._node(node, convert(self._number(at, 32), bytes32))
-                at += 32
+                node = self._node(node, self._word(at))
+                at = unsafe_add(at, 32)
             places[kept] = place >> 1
             nodes[kept] = node
             kept = unsafe_add(kept, 1)
         count = kept
     return nodes[0], at
+
+
+@internal
+@view
+def _climb(foot: bytes32, number: uint256, levels: uint256, start: uint256) -> (bytes32, uint256):
+    """
+    @notice The root `levels` above one node, and where its siblings end.
+    """
+    node: bytes32 = foot
+    place: uint256 = number
+    at: uint256 = start
+    for level: uint256 in range(levels, bound=32):
+        if place & 1 == 1:
+            node = self._node(self._word(at), node)
+        else:
+            node = self._node(node, self._word(at))
+        place = place >> 1
+        at = unsafe_add(at, 32)
+    return node, at
 
 
 @internal
@@ -781,12 +802,21 @@ def _argument(position: uint256) -> uint256:
 
 @internal
 @view
+def _word(at: uint256) -> bytes32:
+    """
+    @notice A hash in the call's data.
+    """
+    return convert(slice(msg.data, at, 32), bytes32)
+
+
+@internal
+@view
 def _number(at: uint256, size: uint256) -> uint256:
     """
     @notice `size` bytes of the call's data as a number, 1 to 32. Read from behind: so the end of the data is no hindrance.
     """
-    word: uint256 = convert(slice(msg.data, at + size - 32, 32), uint256)
-    return word & (max_value(uint256) >> (256 - 8 * size))
+    word: uint256 = convert(slice(msg.data, unsafe_sub(unsafe_add(at, size), 32), 32), uint256)
+    return word & (max_value(uint256) >> unsafe_sub(256, unsafe_mul(8, size)))
 
 
 @internal

@@ -5,6 +5,7 @@ from .contracts import ZERO_ADDRESS, Market, Member, Opening, Role, Stakes, Task
 from .deployment import Deployment, deploy
 from .event import Event
 from .keys import Key, create, passphrase, unlock
+from .local import Spent, move_time, spent
 from .reader import EventReader, Rewind, events
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "RawLog",
     "Rewind",
     "Role",
+    "Spent",
     "Stakes",
     "TaskRecord",
     "Terms",
@@ -30,6 +32,8 @@ __all__ = [
     "create",
     "deploy",
     "events",
+    "move_time",
     "passphrase",
+    "spent",
     "unlock",
 ]

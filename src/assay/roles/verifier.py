@@ -96,6 +96,8 @@ class VerifierRole(Role):
         assert commitment is not None, "verifiers are drawn after the commitment"
         if self._cheat and self._cheat.name == "echo":
             return echo(task.id, session.address, commitment.root, intervals)
+        if self._cheat and self._cheat.name == "copy":
+            return self._copied(task, intervals)
         if self._cheat and self._cheat.name == "collude" and session.settings.accomplice:
             return told(task.id, session.address, session.settings.accomplice, intervals)
         runner = self._prepared(task)
@@ -116,6 +118,12 @@ class VerifierRole(Role):
             intervals,
             lambda done, total: session.board.post(task.id, "replaying", done, total),
         )
+
+    def _copied(self, task: Task, intervals: tuple[int, ...]) -> Sealed:
+        """What another verifier has sealed: a cheat."""
+        for position in self.session.attested(task):
+            return Sealed(task.id, self.session.address, self.session.market.attestation(task.id, position), intervals)
+        raise UnavailableError("Nobody has sealed anything to copy yet.", task=task.id)
 
     def _claim(self, task: Task) -> None:
         sealed = self._sealed(task)

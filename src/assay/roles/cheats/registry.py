@@ -89,6 +89,7 @@ _OTHERS = (
     Cheat("unrevealed", "solver", "does not open its traces", silent="AUDITED"),
     Cheat("echo", "verifier", "attests without replaying"),
     Cheat("collude", "verifier", "attests what the solver tells it"),
+    Cheat("copy", "verifier", "attests what another verifier has sealed"),
     Cheat("mute", "verifier", "does not attest", silent="COMMITTED"),
 )
 

@@ -1,0 +1,203 @@
+"""One local network of real processes, in which one attack after the other is carried out, and the clock that they share.
+
+Nobody waits for a window: when all who are honest have done what they can, the chain's time is moved on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from assay.chain import Client, Role, move_time
+from assay.errors import Reverted, UnavailableError
+from assay.market import Package, Windows, quote
+from assay.observe import read_json
+from assay.roles.devnet import CHAIN, DEPOT, Devnet, Member
+from assay.roles.network import Network
+from assay.roles.session import Session
+from assay.roles.settings import RoleSettings
+from assay.roles.submitter import Submitter
+from assay.settle import due
+from assay.words import Receipt, Task
+
+from .books import Books, read_books
+from .toy import toy
+
+__all__ = ["RATE", "Arena"]
+
+RATE = 4 * 10**12
+"""What honest solvers ask here, per tera-operation: the toy then costs about a coin."""
+
+POLL = "0.05"
+
+PATIENCE = 2.0
+"""Seconds without any change after which all who are honest are taken to have done what they can."""
+
+LONGEST = 120.0
+"""Seconds after which an attack that has not ended is given up: something is broken."""
+
+HOUR = 3600
+WINDOWS = Windows(open_for=HOUR, work_for=HOUR, attest_for=HOUR, reveal_for=HOUR)
+
+
+def residents(solvers: int = 1, verifiers: int = 2) -> list[Member]:
+    """The honest members, who stay for the whole suite."""
+    found = [Member(CHAIN, CHAIN, {"dev": ""}), Member(DEPOT, DEPOT)]
+    for kind, number in (("solver", solvers), ("verifier", verifiers)):
+        options = {"poll": POLL} | ({"rate": str(RATE)} if kind == "solver" else {})
+        found += [Member(f"{kind}-{n}", kind, options) for n in range(1, number + 1)]
+    return found
+
+
+class Arena:
+    """A network with honest members in `folder`; attackers join and leave. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.devnet = Devnet(folder, attached=True)
+        self.accounts: dict[str, str] = {}
+        """The address of everybody who ever had money here, by name of the member."""
+
+    def __enter__(self) -> Arena:
+        try:
+            self.devnet.plan(residents())
+            self.network: Network = self.devnet.up()
+            self.client = Client(self.network.rpc)
+            self.devnet.settle_in()
+            for member in self.devnet.members:
+                if member.kind not in (CHAIN, DEPOT):
+                    self.accounts[member.name] = self.address(member.name)
+            self.residents = frozenset(self.accounts)
+        except BaseException:
+            self.devnet.down()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with suppress(AttributeError):
+            self.client.close()
+        self.devnet.down()
+
+    def address(self, name: str) -> str:
+        """The address of a member; its key is made when it first starts."""
+        key = read_json(self.devnet.folder / name / "key.json")
+        return str(self._checksum("0x" + key["address"]))
+
+    @staticmethod
+    def _checksum(address: str) -> str:
+        from eth_utils.address import to_checksum_address
+
+        return to_checksum_address(address)
+
+    def session(self, kind: str, name: str) -> Session:
+        """The hands of a member, in this process."""
+        return Session.open(kind, RoleSettings(folder=self.devnet.folder / name))
+
+    @cached_property
+    def submitter(self) -> Submitter:
+        """Who posts the tasks, with a gift from the faucet."""
+        made = Submitter(self.session("submitter", "submitter"))
+        if not made.session.token.granted(made.session.address):
+            made.session.token.faucet()
+        self.accounts["submitter"] = made.session.address
+        return made
+
+    # -- who is there ---------------------------------------------------------------------------------------------
+
+    def enter(self, *members: Member) -> None:
+        """Let attackers in, and wait until they have staked."""
+        self.devnet.join(*members)
+        self.devnet.settle_in(*(member.name for member in members))
+        for member in members:
+            self.accounts[member.name] = self.address(member.name)
+
+    def remove(self, *members: Member) -> None:
+        """End attackers, and have them give up their roles, so that no later task draws them."""
+        self.devnet.dismiss(*(member.name for member in members))
+        for member in members:
+            session = self.session(member.kind, member.name)
+            role = Role[member.kind.upper()]
+            if session.stakes.is_active(session.address, role):
+                session.stakes.leave(role)
+            session.client.close()
+
+    def name_of(self, address: str) -> str:
+        """The kind of whoever has this address: solver, verifier, ..., or the address itself."""
+        names = {account: name for name, account in self.accounts.items()}
+        return names.get(address, address).split("/")[-1].rstrip("-0123456789")
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
+
+    def post(self, label: str, *, rate: int = RATE, windows: Windows = WINDOWS, **changes: Any) -> tuple[str, Package]:
+        """Post the toy under the name `label`, with `changes` to its plan; the id, and what was posted."""
+        package = toy(self.submitter.session.store, name=label, **changes)
+        salt = f"{label}-{len(list(self.submitter.session.settings.folder.glob('submissions/*')))}"
+        return self.submitter.submit(package, quote(package.program, package.spec, rate), windows, salt), package
+
+    def see_through(self, *task_ids: str, until: Callable[[Task], bool] = lambda task: task.state.final) -> list[Task]:
+        """Wait until all these tasks have ended, moving time on where only a deadline is left to be waited for."""
+        market, session = self.submitter.session.market, self.submitter.session
+        given_up, last, since = time.monotonic() + LONGEST, None, time.monotonic()
+        while True:
+            tasks = [market.task(task) for task in task_ids]
+            running = [task for task in tasks if not until(task)]
+            if not running:
+                return tasks
+            mark = [(task, session.attested(task), self.moves(task.id)) for task in tasks]
+            if mark != last:
+                last, since = mark, time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                self._skip([moment for task in running for moment in self.moments(task)])
+                since = time.monotonic()
+            for task in running:
+                self._push(task)
+            if time.monotonic() > given_up:
+                stuck = running[0]
+                raise UnavailableError(f"Task {stuck.id} does not end: {stuck.state.sentence}", task=stuck.id)
+            time.sleep(0.05)
+
+    def moments(self, task: Task) -> Iterator[int]:
+        """When something can happen without anybody doing anything, in Unix seconds."""
+        terms = self.submitter.session.market.record(task.id).terms
+        yield from (task.deadline - terms.attest_for // 2 + 1, task.deadline + 1)
+
+    def moves(self, task_id: str) -> int:
+        """How many moves were made in disputes about the task."""
+        return 0
+
+    def _skip(self, moments: list[int]) -> None:
+        now = self.client.now()
+        later = [moment for moment in moments if moment > now]
+        if later:
+            move_time(self.client, min(later) - now)
+
+    def _push(self, task: Task) -> None:
+        step = due(task, self.client.now())
+        if step is not None:
+            with suppress(Reverted):  # somebody else was faster
+                getattr(self.submitter.session.market, step.value)(task.id)
+
+    @property
+    def game_address(self) -> str:
+        """The contract in which disputes are played."""
+        return str(getattr(self.network.contracts, "game", ""))
+
+    def receipt(self, task_id: str) -> Receipt:
+        """The receipt of a task that has ended."""
+        return self.submitter.receipt(task_id)
+
+    # -- money ----------------------------------------------------------------------------------------------------
+
+    def settle_books(self) -> None:
+        """Wait until no money is under way: games that a task's end has made moot are closed by whoever has bonds in them."""
+        until = time.monotonic() + LONGEST / 4
+        while not self.books().balanced and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def books(self) -> Books:
+        """Everybody's money."""
+        return read_books(self.client, self.network.contracts, self.accounts.values())

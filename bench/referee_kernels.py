@@ -1,9 +1,9 @@
 """Engine against arbiter against contract, one element of one kernel at a time: `scripts/bench referee_kernels [--elements N]`.
 
-Half of the elements are of random kernels (tests/support/random_kernels.py), a quarter of random programs, a quarter of the golden
-tasks' first steps. The arbiter executes all pieces of an element, the contracts up to three of them, and all agree with the engine's
-clear version on the stored bits. A difference is printed with its seed, and the exit code is 1. The last line is JSON. `--gas`
-measures instead what a piece of a matrix product costs.
+Half of the elements are of random kernels (tests/support/random_kernels.py), a quarter of random programs, a quarter of the
+golden tasks' first steps. The arbiter executes all pieces of an element, the contracts up to three of them, and all agree with
+the engine's clear version on the stored bits. A difference is printed with its seed, and the exit code is 1. The last line is
+JSON. `--gas` measures instead what a piece of a matrix product costs.
 
 py-evm executes some tens of pieces a second; with pyrevm (`pip install pyrevm`) it is hundreds.
 """

@@ -299,7 +299,8 @@ def test_a_deployment_is_kept_and_belongs_to_its_chain(
 def test_every_function_of_the_contracts_has_a_method() -> None:
     source = Path(assay.chain.contracts.__file__).read_text()
     called = set(re.findall(r'self\._(?:view|send)\(\s*"(\w+)"', source)) | {"solver_minimum", "verifier_minimum"}
-    in_abi = {entry["name"] for name in CONTRACTS for entry in artifact(name).abi if entry["type"] == "function"}
+    people = [name for name in CONTRACTS if name != "arithmetic"]  # which other contracts call
+    in_abi = {entry["name"] for name in people for entry in artifact(name).abi if entry["type"] == "function"}
     assert in_abi - called == {"SOLVER", "VERIFIER"}  # constants, which are Role here
     assert called - in_abi == set()
 

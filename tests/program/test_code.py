@@ -118,6 +118,9 @@ REFUSED = {
     ),
     "stride": changed(operands=(msgspec.structs.replace(READ, axes=(Axis((2**63, 0), (0,)), READ.axes[1])), ONE)),
     "divisor": changed(operands=(msgspec.structs.replace(READ, axes=(Axis((1, 0), (0,), 0, 0), READ.axes[1])), ONE)),
+    "types": changed(operands=(READ, Const(DType.INT32, 1))),
+    "operation": changed(op="shl", operands=(READ,)),
+    "result": changed(dtype=DType.BOOL),
     "bytes": msgspec.structs.replace(PRODUCT, sources=(msgspec.structs.replace(X, elements=2**32),)),
 }
 
@@ -143,3 +146,35 @@ def test_a_piece_has_as_many_terms_as_can_be_opened():
     assert [gathering(n, 2**20).piece for n in (2, 3, 9, 12)] == [8, 4, 2, 1]
     with pytest.raises(ProgramRefused, match="too many places"):
         gathering(24, 2**20).encode()
+
+
+@pytest.mark.parametrize("rank", [1, 4, 12])
+def test_thirty_two_tensors_side_by_side_have_a_code(rank):
+    """The widest join that the lowering makes, with as many axes as a tensor may have."""
+    rest = (2,) * (rank - 1)
+    axes = [Axis(tuple(int(a == b) for b in range(rank))) for a in range(rank)]
+    reads = tuple(
+        Read(str(n), (3, *rest), (msgspec.structs.replace(axes[0], offset=-3 * n), *axes[1:]), outside=0)
+        for n in range(32)
+    )
+    kernel = Kernel("first", "", DType.FLOAT32, (96 * 2 ** (rank - 1),), (96, *rest), reads)
+    code = Coded(kernel, tuple(Source(n, DType.FLOAT32, 3 * 2 ** (rank - 1)) for n in range(32)))
+    assert decode(code.encode()) == code
+    assert code.piece == 1
+
+
+@pytest.mark.slow
+def test_every_kernel_of_the_standards_node_tests_is_its_code():
+    from assay.engine.conformance import cases
+    from assay.errors import AssayError
+    from assay.program import adopt, load
+
+    checked = 0
+    for case in cases():
+        try:
+            program = load(adopt(case.model.SerializeToString()))
+        except AssayError:  # not covered, or not a program
+            continue
+        check(program)
+        checked += 1
+    assert checked > 1000

@@ -94,3 +94,30 @@ def test_a_tree_has_padding_and_nothing_beyond() -> None:
     for height, index in ((0, 8), (3, 1), (4, 0), (0, -1)):
         with pytest.raises(UsageError):
             tree.node(height, index)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 13])
+def test_a_proof_of_many_leaves_folds_up_to_the_root(count):
+    """Whoever knows the number of leaves needs only the siblings that do not follow from the leaves themselves."""
+    leaves = [merkle.leaf(bytes([n])) for n in range(count)]
+    for chosen in range(1, 1 << count, 1 if count < 8 else 37):
+        indices = [n for n in range(count) if chosen >> n & 1]
+        proof, nodes = list(merkle.prove_many(leaves, indices)), {n: leaves[n] for n in indices}
+        for _ in range(merkle.depth(count)):
+            for n in sorted(nodes):
+                if n ^ 1 not in nodes:
+                    nodes[n ^ 1] = proof.pop(0)
+            nodes = {n >> 1: merkle.node(nodes[n], nodes[n ^ 1]) for n in nodes if not n & 1}
+        assert nodes == {0: merkle.root(leaves)}
+        assert proof == []
+
+
+def test_a_proof_of_one_leaf_is_the_usual_one():
+    leaves = [merkle.leaf(bytes([n])) for n in range(11)]
+    assert all(merkle.prove_many(leaves, [n]) == merkle.prove(leaves, n) for n in range(11))
+
+
+@pytest.mark.parametrize("indices", [[], [3, 2], [2, 2], [11], [-1, 2]])
+def test_a_proof_of_many_leaves_wants_them_in_order(indices):
+    with pytest.raises(UsageError):
+        merkle.prove_many([merkle.leaf(bytes([n])) for n in range(11)], indices)

@@ -17,7 +17,7 @@ from assay.errors import MismatchError, UsageError
 from assay.market import Package
 from assay.program import Program, load
 from assay.proof import Dataset, Finding, Runner, decode_state, interval_root, program_root, replay, validate
-from assay.roles.cheats import CHEATS, Defence, Scene, cheat_of, with_half_rate, with_low_precision
+from assay.roles.cheats import CHEATS, Manner, Scene, cheat_of, with_half_rate, with_low_precision
 from assay.roles.cheats.registry import _WORKERS
 from assay.roles.cheats.spoofing import between
 from assay.solve import Journal, train
@@ -196,21 +196,21 @@ def test_rows_are_claimed_as_the_task_wants_them(attempt: Attempt):
         ("silent", 0, 0, False),
         ("silent:2", 1, 0, True),
         ("silent:2", 2, 0, False),
-        ("late", 0, 97, False),
-        ("late", 0, 98, True),
+        ("late", 0, 96, False),
+        ("late", 0, 97, True),
     ],
 )
-def test_when_a_defence_speaks(text: str | None, moved: int, now: int, speaks: bool):
-    assert Defence.parse(text).speaks(moved, now, deadline=100) is speaks
+def test_when_a_manner_speaks(text: str | None, moved: int, now: int, speaks: bool):
+    assert Manner.parse(text).speaks(moved, now, deadline=100) is speaks
 
 
 @pytest.mark.parametrize("text", ["loud", "silent:-1", "silent:x", ""])
-def test_no_such_defence(text: str):
+def test_no_such_manner(text: str):
     if text:
-        with pytest.raises(UsageError, match="no defence"):
-            Defence.parse(text)
+        with pytest.raises(UsageError, match="no manner"):
+            Manner.parse(text)
     else:
-        assert Defence.parse(text) == Defence()
+        assert Manner.parse(text) == Manner()
 
 
 @pytest.mark.parametrize(("name", "role"), [("nothing", "solver"), ("echo", "solver"), ("weights", "verifier")])

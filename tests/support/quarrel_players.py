@@ -32,15 +32,9 @@ from assay.dispute.moves import (
 )
 from assay.dispute.record import Game, Kind, Level
 from assay.program.code import decode
-from assay.proof import Opening, merkle
-from assay.proof.roots import type_bytes
+from assay.proof import merkle
 
-__all__ = ["Challenger", "Solver", "leaf_of"]
-
-
-def leaf_of(opening: Opening) -> Opening:
-    """The opening itself; named so that tests read well."""
-    return opening
+__all__ = ["Challenger", "Solver"]
 
 
 class Solver:
@@ -61,7 +55,7 @@ class Solver:
                 return Divide(found)
             case Level.OPENING:
                 k = game.interval
-                return ShowLeaf(self.claims.openings[k], self.claims.openings[max(0, k - 1)])
+                return ShowLeaf(*self.claims.openings[k : k + 2])
             case Level.SHOWING:
                 return self._data(game)
             case Level.TENSOR if game.height == 0:
@@ -74,7 +68,7 @@ class Solver:
 
     def _data(self, game: Game) -> ShowData:
         claims, entry = self.claims, self.claims.toy.entries[game.value]
-        step = min(game.interval * 3, 7)
+        step = self.claims.openings[game.mark].step
         position = int.from_bytes(entry[10:14], "big")
         name = sorted(claims.toy.initial)[position]
         data = claims.states[step][name].tobytes()

@@ -13,17 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from assay.chain import Client, Role, move_time
+from assay.chain import Client, Role, TaskRecord, move_time
 from assay.errors import Reverted, UnavailableError
 from assay.market import Package, Windows, quote
 from assay.observe import read_json
+from assay.roles.cheats.manner import LAST_SECONDS
 from assay.roles.devnet import CHAIN, DEPOT, Devnet, Member
+from assay.roles.disputes import Disputes
 from assay.roles.network import Network
 from assay.roles.session import Session
 from assay.roles.settings import RoleSettings
 from assay.roles.submitter import Submitter
 from assay.settle import due
-from assay.words import Receipt, Task
+from assay.words import Receipt, Task, TaskState
 
 from .books import Books, read_books
 from .toy import toy
@@ -42,7 +44,15 @@ LONGEST = 120.0
 """Seconds after which an attack that has not ended is given up: something is broken."""
 
 HOUR = 3600
-WINDOWS = Windows(open_for=HOUR, work_for=HOUR, attest_for=HOUR, reveal_for=HOUR)
+WINDOWS = Windows(
+    open_for=HOUR,
+    work_for=HOUR,
+    patrol_for=HOUR // 4,
+    attest_for=HOUR,
+    reveal_for=HOUR,
+    clock=HOUR,
+    extension=HOUR // 6,
+)
 
 
 def residents(solvers: int = 1, verifiers: int = 2) -> list[Member]:
@@ -143,31 +153,46 @@ class Arena:
         market, session = self.submitter.session.market, self.submitter.session
         given_up, last, since = time.monotonic() + LONGEST, None, time.monotonic()
         while True:
-            tasks = [market.task(task) for task in task_ids]
-            running = [task for task in tasks if not until(task)]
+            records = [market.record(task) for task in task_ids]
+            running = [record for record in records if not until(record.task)]
             if not running:
-                return tasks
-            mark = [(task, session.attested(task), self.moves(task.id)) for task in tasks]
+                return [record.task for record in records]
+            mark = [(record, session.attested(record), self.moves(record.task.id)) for record in records]
             if mark != last:
                 last, since = mark, time.monotonic()
             elif time.monotonic() - since > PATIENCE:
-                self._skip([moment for task in running for moment in self.moments(task)])
+                self._skip([moment for record in running for moment in self.moments(record)])
                 since = time.monotonic()
-            for task in running:
-                self._push(task)
+            for record in running:
+                self._push(record)
             if time.monotonic() > given_up:
-                stuck = running[0]
+                stuck = running[0].task
                 raise UnavailableError(f"Task {stuck.id} does not end: {stuck.state.sentence}", task=stuck.id)
             time.sleep(0.05)
 
-    def moments(self, task: Task) -> Iterator[int]:
+    def moments(self, record: TaskRecord) -> Iterator[int]:
         """When something can happen without anybody doing anything, in Unix seconds."""
-        terms = self.submitter.session.market.record(task.id).terms
-        yield from (task.deadline - terms.attest_for // 2 + 1, task.deadline + 1)
+        task, terms = record.task, record.terms
+        if task.state is TaskState.COMMITTED:
+            yield task.deadline - terms.attest_for // 2 + 1  # from here on missing data count as withheld
+        if task.state is TaskState.AUDITED:
+            yield record.result.committed_at + terms.patrol_for + 1
+        if task.state is TaskState.DISPUTED:
+            for dispute in self.disputes.of(task.id):
+                game = dispute.current()
+                if game is not None:
+                    yield from (game.deadline - LAST_SECONDS, game.deadline + 1)
+            return
+        yield task.deadline + 1
+
+    @cached_property
+    def disputes(self) -> Disputes:
+        """All disputes, as anybody sees them."""
+        return Disputes(self.submitter.session)
 
     def moves(self, task_id: str) -> int:
-        """How many moves were made in disputes about the task."""
-        return 0
+        """How many moves were made in disputes about the task, opening them included."""
+        return sum(dispute.moves for dispute in self.disputes.of(task_id))
 
     def _skip(self, moments: list[int]) -> None:
         now = self.client.now()
@@ -175,16 +200,18 @@ class Arena:
         if later:
             move_time(self.client, min(later) - now)
 
-    def _push(self, task: Task) -> None:
-        step = due(task, self.client.now())
+    def _push(self, record: TaskRecord) -> None:
+        task, session = record.task, self.submitter.session
+        settled = task.state is TaskState.AUDITED and session.may_settle(record)
+        step = due(task, self.client.now(), revealed=settled)
         if step is not None:
             with suppress(Reverted):  # somebody else was faster
-                getattr(self.submitter.session.market, step.value)(task.id)
+                getattr(session.market, step.value)(task.id)
 
     @property
     def game_address(self) -> str:
         """The contract in which disputes are played."""
-        return str(getattr(self.network.contracts, "game", ""))
+        return self.network.contracts.game
 
     def receipt(self, task_id: str) -> Receipt:
         """The receipt of a task that has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from assay.chain import Client, Deployment, Role
+from assay.chain import Client, Deployment, Games, Role
 
 __all__ = ["Books", "net", "read_books"]
 
@@ -30,11 +30,12 @@ class Books:
 
 def read_books(client: Client, contracts: Deployment, accounts: Iterable[str]) -> Books:
     """The books of these addresses. They only balance if all addresses are there that ever had money."""
-    token, stakes, market = contracts.connect(client)[:3]
+    token, stakes, market = contracts.connect(client)
+    games = Games(client, contracts)
     owned, granted = {}, set()
     for account in accounts:
         staked = sum(stakes.stake_of(account, role) for role in Role)
-        owned[account] = token.balance_of(account) + staked + market.owed(account)
+        owned[account] = token.balance_of(account) + staked + market.owed(account) + games.owed(account)
         if token.granted(account):
             granted.add(account)
     return Books(owned, token.balance_of(BURN), token.total_supply(), token.grant(), frozenset(granted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from assay.chain import spent
@@ -62,9 +63,10 @@ class Play:
         started = time.monotonic()
         labels = [self.name if len(self.casts) == 1 else f"{self.name}-{n}" for n in range(len(self.casts))]
         members = [actor.member(label, arena) for label, cast in zip(labels, self.casts, strict=True) for actor in cast]
+        block = arena.client.head().number
         arena.enter(*members)
         try:
-            before, block = arena.books(), arena.client.head().number
+            before = arena.books()
             posted = [self._post(arena, label, cast) for label, cast in zip(labels, self.casts, strict=True)]
             tasks = [task for task, _ in posted]
             arena.see_through(*tasks)
@@ -78,7 +80,9 @@ class Play:
 
     def _post(self, arena: Arena, label: str, cast: Sequence[Actor]) -> tuple[str, Package]:
         cheated = any(actor.kind == "solver" for actor in cast)
-        plan = {"audit": Audit(self.verifiers, 2)} | dict(self.changes)
+        # Another seed for each task: data of an earlier one must not do for those that somebody withholds.
+        seed = int.from_bytes(sha256(label.encode()).digest()[:4], "big")
+        plan = {"audit": Audit(self.verifiers, 2), "seed": seed} | dict(self.changes)
         return arena.post(label, rate=RATE // 2 if cheated else RATE, **plan)
 
 

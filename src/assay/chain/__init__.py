@@ -1,14 +1,19 @@
 """The only code that talks to an EVM: client, typed contracts, events, keys. The embedded node is `assay.chain.node`."""
 
 from .client import BlockRef, Call, Client, RawLog, TransactionReceipt
-from .contracts import ZERO_ADDRESS, Market, Member, Opening, Role, Stakes, TaskRecord, Terms, Token
+from .contract import ZERO_ADDRESS, Token
 from .deployment import Deployment, deploy
 from .event import Event
+from .games import Games
 from .keys import Key, create, passphrase, unlock
 from .local import Spent, move_time, spent
+from .market import Market
 from .reader import EventReader, Rewind, events
+from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
+from .stakes import Member, Role, Stakes
 
 __all__ = [
+    "NO_RESULT",
     "ZERO_ADDRESS",
     "BlockRef",
     "Call",
@@ -16,19 +21,23 @@ __all__ = [
     "Deployment",
     "Event",
     "EventReader",
+    "Games",
     "Key",
     "Market",
     "Member",
     "Opening",
     "RawLog",
+    "Result",
     "Rewind",
     "Role",
     "Spent",
     "Stakes",
+    "TaskKey",
     "TaskRecord",
     "Terms",
     "Token",
     "TransactionReceipt",
+    "Work",
     "create",
     "deploy",
     "events",

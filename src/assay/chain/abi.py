@@ -87,6 +87,10 @@ class Abi:
             (entry for entry in listed if entry["type"] == "constructor"), {"inputs": []}
         )
 
+    def topic(self, name: str) -> str:
+        """The first topic of the event `name`, as 0x-hex."""
+        return next("0x" + topic.hex() for topic, entry in self.events.items() if entry["name"] == name)
+
     def constructor(self, *arguments: Any) -> bytes:
         """The arguments as they follow the creation code."""
         return _encode("the constructor", self._constructor["inputs"], arguments)

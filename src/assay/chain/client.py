@@ -153,6 +153,10 @@ class Client:
         """The ether of `address`, in wei."""
         return int(self._ask("eth_getBalance", address, "latest"), 16)
 
+    def transaction_count(self) -> int:
+        """How many transactions this client's account has sent, those that wait to be mined included."""
+        return int(self._ask("eth_getTransactionCount", self.address, "pending"), 16)
+
     def code(self, address: str) -> bytes:
         """The code of the contract at `address`; empty if there is none."""
         return _unhex(self._ask("eth_getCode", address, "latest"))

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import rlp
+from eth_utils import keccak, to_checksum_address
 
 from ..contracts import artifact
 from ..errors import ConfigError, MoneyError, NotFoundError
 from ..observe import write_json
 from .client import Call, Client
-from .contracts import Market, Stakes, Token
+from .contract import Token
 from .event import abi_of
+from .market import Market
+from .stakes import Stakes
 
-__all__ = ["Deployment", "deploy"]
+__all__ = ["Deployment", "created_address", "deploy"]
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,6 +27,11 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
     stakes: str
     market: str
+    game: str
+    evidence: str
+    trajectory: str
+    referee: str
+    arithmetic: str
     chain_id: int
     block: int
 
@@ -45,12 +54,14 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if client.chain_id != self.chain_id:
             why = f"the deployment is for chain {self.chain_id}, {client.url} is chain {client.chain_id}"
             raise ConfigError(why, expected=self.chain_id, found=client.chain_id)
-        if not client.code(self.market):
-            raise ConfigError(f"{client.url} has no market at {self.market}", market=self.market)
+        for name in ("market", "game"):
+            address = getattr(self, name)
+            if not client.code(address):
+                raise ConfigError(f"{client.url} has no {name} at {address}", contract=name, address=address)
 
     def connect(self, client: Client) -> tuple[Token, Stakes, Market]:
         """The contracts, as `client`."""
-        return Token(client, self.token), Stakes(client, self.stakes), Market(client, self.market)
+        return Token(client, self.token), Stakes(client, self.stakes), Market(client, self.market, self.block)
 
 
 def deploy(
@@ -58,15 +69,39 @@ def deploy(
     *,
     solver_minimum: int = 100 * 10**6,
     verifier_minimum: int = 50 * 10**6,
+    whistleblower_minimum: int = 50 * 10**6,
     unbonding: int = 3600,
     token: str | None = None,
 ) -> Deployment:
-    """Create stakes and market, and the play money unless `token` names an ERC-20. Stakes in its smallest unit."""
+    """Create all contracts, and the play money unless `token` names an ERC-20. Stakes in its smallest unit.
+
+    Stakes, market and game need each other's addresses, which follow from the deployer's address and count of transactions:
+    nobody may send with this key meanwhile. Raises MoneyError if a contract is not where the others look for it.
+    """
     block = client.head().number + 1
     token = token or _create(client, "token")
-    stakes = _create(client, "stakes", token, solver_minimum, verifier_minimum, unbonding)
-    market = _create(client, "market", token, stakes)
-    return Deployment(token=token, stakes=stakes, market=market, chain_id=client.chain_id, block=block)
+    arithmetic = _create(client, "arithmetic")
+    referee = _create(client, "referee", arithmetic)
+    evidence, trajectory = _create(client, "evidence", referee), _create(client, "trajectory")
+    count = client.transaction_count()
+    stakes, market, game = (created_address(client.address, count + n) for n in range(3))
+    minima = (solver_minimum, verifier_minimum, whistleblower_minimum)
+    made = (
+        _create(client, "stakes", token, market, *minima, unbonding),
+        _create(client, "market", token, stakes, game),
+        _create(client, "game", token, market, evidence, trajectory),
+    )
+    if made != (stakes, market, game):
+        raise MoneyError(
+            "the contracts are not where they look for each other", hint="Deploy again, with nothing between."
+        )
+    return Deployment(token, stakes, market, game, evidence, trajectory, referee, arithmetic, client.chain_id, block)
+
+
+def created_address(deployer: str, count: int) -> str:
+    """Where the contract of an account's transaction number `count` will be (Ethereum yellow paper, section 7)."""
+    encoded: bytes = rlp.encode([bytes.fromhex(deployer[2:]), count])
+    return str(to_checksum_address(keccak(encoded)[12:]))
 
 
 def _create(client: Client, name: str, *arguments: Any) -> str:

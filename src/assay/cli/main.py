@@ -12,7 +12,7 @@ import typer
 from assay import __version__
 from assay.errors import AssayError, UsageError
 
-from . import attack, conformance, devnet, doctor, results, roles, story, submit
+from . import attack, conformance, devnet, doctor, results, roles, simulate, story, submit
 from .output import emit, escape, say
 
 __all__ = ["app", "main"]
@@ -55,6 +55,7 @@ app.command("verifier")(roles.verifier)
 app.command("attack")(attack.attack)
 app.command("doctor")(doctor.doctor)
 app.command("conformance")(conformance.conformance)
+app.command("simulate")(simulate.simulate)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Matter:
-    """What every ending move brings besides the record: the task's key, result and work, field by field, and the game contract."""
+    """What every ending move brings besides the record: key, result and work of the task by field, and the game contract."""
 
     table: str
     key: Words
@@ -72,7 +72,7 @@ def call_of(id: bytes, game: Game, move: Move, matter: Matter) -> ContractCall:
         case Moot():
             return ContractCall("game", "moot", (id, record))
         case ShowLeaf():
-            shown = (opening_words(move.opening), opening_words(move.before))
+            shown = (opening_words(move.first), opening_words(move.last))
             return ContractCall("trajectory", "show_leaf", (matter.table, *ends, matter.work, *shown))
         case ShowData():
             return ContractCall("trajectory", "show_data", (matter.table, *ends, *vars(move).values()))

@@ -251,16 +251,14 @@ def _metrics(game: Game, move: Metrics, case: Case) -> bool:
 
 
 def leaf_shown(game: Game, move: ShowLeaf, case: Case) -> bool:
-    """Whether the leaf that was demanded contradicts the task or the leaf before it."""
+    """Whether the leaves that were demanded contradict the task or each other."""
     require(game.level is Level.OPENING, "evidence: level")
     require(game.task == case.task, "evidence: task")
     require(game.claim == case.result, "evidence: result")
     _check_work(game, case.work)
-    wrong = leaf_contradicts(case, game.interval, move.opening)
-    if game.interval > 0:
-        wrong = leaf_contradicts(case, game.interval - 1, move.before) or wrong
-        wrong = wrong or move.opening.prev_root != move.before.state_root
-    return wrong
+    wrong = leaf_contradicts(case, game.interval, move.first)
+    wrong = leaf_contradicts(case, game.interval + 1, move.last) or wrong
+    return wrong or move.last.prev_root != move.first.state_root
 
 
 def data_shown(game: Game, move: ShowData) -> None:

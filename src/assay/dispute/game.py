@@ -43,6 +43,7 @@ class Outcome:
 def _accused(case: Case, kind: Kind, interval: int, challenger: str) -> Game:
     work = case.work
     require(2 <= work.ways <= 64 and work.ways & (work.ways - 1) == 0, "game: ways")
+    require(interval < case.intervals, "game: interval")
     return Game(
         task=case.task,
         work=work.digest,
@@ -83,7 +84,6 @@ def open_interval(
     require(kind in (Kind.INTERVAL, Kind.BATCHES, Kind.TRACE), "game: kind")
     game = _coded(_accused(case, kind, interval, challenger), case, *program)
     lo = interval * case.interval
-    require(lo < case.steps, "game: interval")
     wrong = evidence.leaf_contradicts(case, interval, first)
     wrong = evidence.leaf_contradicts(case, interval + 1, last) or wrong
     if wrong or last.prev_root != first.state_root:
@@ -100,15 +100,15 @@ def open_interval(
     return _begun(game, now)
 
 
-def open_leaf(case: Case, index: int, challenger: str, now: int) -> Game:
-    """A demand for leaf `index` of the trajectory."""
-    game = _accused(case, Kind.LEAF, index, challenger)
-    require(index <= case.intervals, "game: leaf")
+def open_leaf(case: Case, interval: int, challenger: str, now: int) -> Game:
+    """A demand for the two leaves of an interval."""
+    game = _accused(case, Kind.LEAF, interval, challenger)
     return _begun(replace(game, claim=case.result, level=Level.OPENING, paid=game.bond), now)
 
 
 def open_data(
     case: Case,
+    interval: int,
     index: int,
     challenger: str,
     now: int,
@@ -120,10 +120,11 @@ def open_data(
     chunk: int,
 ) -> Game | Outcome:
     """A demand for KiB `chunk` of the tensor that is value `number` at the beginning of a step, of checkpoint `index`."""
-    game = _coded(_accused(case, Kind.DATA, index, challenger), case, *program)
+    game = _coded(_accused(case, Kind.DATA, interval, challenger), case, *program)
+    require(index in (interval, interval + 1), "game: checkpoint")
     if evidence.leaf_contradicts(case, index, leaf):
         return _ended(game, True, "leaf", game.solver)
-    game = replace(game, claim=leaf.state_root, value=number)
+    game = replace(game, claim=leaf.state_root, value=number, mark=index)
     found, size, item = evidence.questioned(game, frozenset({evidence.STATE}), entry, proof)
     game = _enter_tree(replace(game, entry=found, size=size, item=item), Level.SHOWING, merkle.ZERO, chunks(size))
     require(chunk < game.count, "game: chunk")
@@ -138,13 +139,21 @@ def apply(game: Game, move: Move, now: int, by: str, case: Case, refunded: bool 
 
     `case` is the task that the game is about, `refunded` whether it was taken from the solver. Raises RefusedError.
     """
+    after = _moved(game, move, now, by, case)
+    if isinstance(move, Moot):
+        require(refunded, "game: not moot")
+    if isinstance(after, Outcome) and refunded:  # whoever would have won it
+        return Outcome(False, "moot", game.paid, returned=game.paid)
+    return after
+
+
+def _moved(game: Game, move: Move, now: int, by: str, case: Case) -> Game | Outcome:
     match move:
         case Expire():
             require(now > game.deadline, "game: not expired")
             return _ended(game, game.turn is Turn.SOLVER, "silence", game.solver)
         case Moot():
-            require(refunded, "game: not moot")
-            return Outcome(False, "moot", game.paid, returned=game.paid)
+            return _ended(game, False, "moot", game.solver)
         case Divide() | Expand() | Show():
             _check_turn(game, Turn.SOLVER, now, by)
             return _answered(game, move, now)
@@ -167,6 +176,7 @@ def _check_turn(game: Game, turn: Turn, now: int, by: str) -> None:
 
 def _passed(game: Game, now: int) -> Game:
     """The other's turn: a clock had begun max(clock, extension) seconds before the deadline."""
+    game = replace(game, moves=game.moves + 1)
     if game.turn is Turn.SOLVER:
         left = _left(game, game.solver_left, now)
         deadline = now + max(game.challenger_left, game.extension)
@@ -174,6 +184,11 @@ def _passed(game: Game, now: int) -> Game:
     left = _left(game, game.challenger_left, now)
     deadline = now + max(game.solver_left, game.extension)
     return replace(game, turn=Turn.SOLVER, challenger_left=left, deadline=deadline)
+
+
+def _stayed(game: Game) -> Game:
+    """A move that does not pass the turn: what has to follow is the challenger's, within its time."""
+    return replace(game, moves=game.moves + 1)
 
 
 def _left(game: Game, clock: int, now: int) -> int:
@@ -265,7 +280,7 @@ def _doubted(game: Game, move: Choose | Accept | Point, now: int) -> Game:
             game = replace(game, element=element, high=high, terms=terms, piece=piece, width=width)
             game = replace(game, lo=0, hi=terms, low=merkle.ZERO)
             if span.is_piece(game):
-                return replace(game, level=Level.PROOF)
+                return _stayed(replace(game, level=Level.PROOF))
             return _passed(replace(game, level=Level.FOLD, paid=game.paid + game.bond), now)
 
 
@@ -274,12 +289,12 @@ def _chosen(game: Game, move: Choose, now: int) -> Game:
     after = _narrowed(after, move) if game.level in _SPANS else _descended(after, move)
     if game.level in (Level.VALUES, Level.STATE) and after.height == 0:
         if game.level is Level.STATE or not move.entry:
-            return after  # a contradiction has to follow
+            return _stayed(after)  # a contradiction has to follow
         after = replace(after, value=after.index)
         found, size, item = evidence.questioned(after, _QUESTIONED, move.entry, move.proof)
         after = replace(after, entry=found, size=size, item=item)
         after = _enter_tree(after, Level.TENSOR, after.node, chunks(size))
-    return after if after.level is Level.PROOF else _passed(after, now)
+    return _stayed(after) if after.level is Level.PROOF else _passed(after, now)
 
 
 def _narrowed(game: Game, move: Choose) -> Game:

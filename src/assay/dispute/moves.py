@@ -159,10 +159,10 @@ class Metrics:
 
 @dataclass(frozen=True)
 class ShowLeaf:
-    """Anybody shows the leaf that was demanded, and the one before it (for leaf 0 itself again)."""
+    """Anybody shows the two leaves that were demanded."""
 
-    opening: Opening
-    before: Opening
+    first: Opening
+    last: Opening
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from assay.proof.merkle import CHUNK, ZERO
+from assay.words.finding import Kind
 
 __all__ = ["ENDED", "LANES", "TREES", "Game", "Kind", "Level", "Turn", "chunks", "list_hash"]
 
@@ -19,21 +20,6 @@ ENDED = (1).to_bytes(32, "big")
 
 LANES = 16
 """Accumulators of a fold in lanes; its terms come in rows of as many."""
-
-
-class Kind(IntEnum):
-    """What a game is about."""
-
-    INTERVAL = 1
-    """The state at the end of an interval."""
-    LEAF = 2
-    """A leaf of the trajectory, which nobody could read."""
-    DATA = 3
-    """A KiB of a checkpoint, which nobody could read."""
-    BATCHES = 4
-    """The row numbers of an interval."""
-    TRACE = 5
-    """The trace of an interval."""
 
 
 class Level(IntEnum):
@@ -53,7 +39,7 @@ class Level(IntEnum):
     PROOF = 6
     """So few terms that the referee executes them."""
     OPENING = 7
-    """A leaf of the trajectory, to be shown."""
+    """Two leaves of the trajectory, to be shown."""
     SHOWING = 8
     """A KiB of a checkpoint, to be shown."""
     DRAWS = 9
@@ -98,16 +84,17 @@ class Game:
     solver_left: int = 0
     """Seconds of its clock when its turn begins."""
     challenger_left: int = 0
+    moves: int = 0
+    """Made so far, by both."""
     shape: int = 0
     """V 4 || outputs 4 || metrics 4 || states 4 || row bytes 8, as in the code root."""
     entries: bytes = ZERO
     """Root over the program's entries."""
     interval: int = 0
-    """The interval; the leaf or checkpoint for LEAF and DATA."""
     claim: bytes = ZERO
     """LEAF: keccak256 of the Result. DATA: state root of the checkpoint. TRACE: the trace, then the fingerprint of `mark`."""
     mark: int = 0
-    """The step whose fingerprint is in doubt."""
+    """DATA: the checkpoint. TRACE: the step whose fingerprint is in doubt."""
     lo: int = 0
     """Steps, later terms: what is at lo is granted, what is at hi is in doubt."""
     hi: int = 0

@@ -19,8 +19,8 @@ __all__ = ["show_data", "show_leaf", "tensor_of"]
 
 
 def show_leaf(trajectory: Trajectory, game: Game) -> ShowLeaf:
-    """The leaf that `game` demands, with the one before it."""
-    return ShowLeaf(opening(trajectory, game.interval), opening(trajectory, max(0, game.interval - 1)))
+    """The two leaves that `game` demands."""
+    return ShowLeaf(opening(trajectory, game.interval), opening(trajectory, game.interval + 1))
 
 
 def tensor_of(program: Program, value: int) -> str:

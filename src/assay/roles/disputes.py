@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.chain import Call, Event, Games
-from assay.dispute import Game, Revealed
+from assay.chain import Event, Games, TaskRecord
 from assay.dispute.calls import Matter, call_of
+from assay.dispute.challenger import Revealed
 from assay.dispute.moves import Divide, Expand, Expire, Moot, Move, Show
-from assay.dispute.record import Kind, Level, Turn
+from assay.dispute.record import Game, Level, Turn
+from assay.words import Kind
 
 from .session import Session
 
@@ -31,17 +32,17 @@ class Dispute:
     record: Game | None = None
     history: list[Revealed] = field(default_factory=list)
     ended: dict[str, Any] | None = None
+    moves: int = 0
 
-    @property
-    def open(self) -> bool:
-        """Whether somebody has to move."""
-        return self.ended is None and self.record is not None
+    def current(self) -> Game | None:
+        """The record while somebody has to move."""
+        return self.record if self.ended is None else None
 
     def take(self, event: Event) -> None:
         """Go on to the next event of this game."""
         match event.name:
             case "Moved":
-                self.record = Game.of(event.args["game"])
+                self.record, self.moves = Game.of(event.args["game"]), self.moves + 1
             case "Revealed" if self.record:
                 words = tuple(bytes.fromhex(word) for word in event.args["words"])
                 divided = self.record.level in (Level.STEPS, Level.FOLD)
@@ -63,21 +64,54 @@ class Disputes:
         """The disputes of a task, in the order in which they were opened."""
         found: dict[str, Dispute] = {}
         for event in self.games.events(task):
+            args = event.args
             if event.name == "Opened":
-                args = event.args
-                id_, kind = bytes.fromhex(args["id"]), Kind(args["kind"])
-                found[args["id"]] = Dispute(id_, args["challenger"], kind, args["interval"])
-            elif event.args["id"] in found:
-                found[event.args["id"]].take(event)
+                found[args["id"]] = Dispute(
+                    bytes.fromhex(args["id"]), args["challenger"], Kind(args["kind"]), args["interval"]
+                )
+            elif args["id"] in found:
+                found[args["id"]].take(event)
         return list(found.values())
 
-    def overdue(self, task: str) -> Iterator[Dispute]:
-        """Those in which somebody's clock has run out."""
-        now = self.session.client.now()
-        yield from (one for one in self.of(task) if one.open and one.record and now > one.record.deadline)
+    def waiting_for(self, task: str, turn: Turn) -> Iterator[tuple[Dispute, Game]]:
+        """Games in which this side has to move."""
+        for dispute in self.of(task):
+            record = dispute.current()
+            if record is not None and record.turn is turn:
+                yield dispute, record
 
-    def move(self, dispute: Dispute, move: Move, matter: Matter) -> None:
-        """Send a move, with the bond that it asks for."""
+    def matter(self, record: TaskRecord) -> Matter:
+        """What ending moves bring."""
+        key, result, work = record.words()
+        return Matter(self.games.address, key, result, work)
+
+    def move(self, dispute: Dispute, move: Move, record: TaskRecord) -> None:
+        """Send a move."""
         assert dispute.record is not None, "a game without a record has ended"
-        call = call_of(dispute.id, dispute.record, move, matter)
-        self.games.send(call.contract, call.function, *call.arguments)
+        call = call_of(dispute.id, dispute.record, move, self.matter(record))
+        self.games.make(call.contract, call.function, *call.arguments)
+        self.session.log.info(
+            "moved",
+            task=record.task.id,
+            dispute=dispute.id.hex()[:16],
+            move=type(move).__name__.lower(),
+            level=dispute.record.level.name.lower(),
+        )
+
+    def expire(self, record: TaskRecord, against: Turn) -> bool:
+        """End the games in which the other side's clock has run out; whether there was one."""
+        now, ended = self.session.client.now(), False
+        for dispute, game in list(self.waiting_for(record.task.id, against)):
+            if now > game.deadline:
+                self.move(dispute, Expire(), record)
+                ended = True
+        return ended
+
+    def close(self, record: TaskRecord) -> None:
+        """After the task's end: take back the bonds of games that have nothing to decide any more, and what is owed here."""
+        me = self.session.address
+        for dispute in self.of(record.task.id):
+            if dispute.challenger == me and dispute.current() is not None:
+                self.move(dispute, Moot(), record)
+        if self.games.owed(me):
+            self.games.withdraw(me)

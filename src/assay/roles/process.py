@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cheat")
-    parser.add_argument("--defence")
+    parser.add_argument("--manner")
     parser.add_argument("--accomplice", type=Path)
     parser.add_argument("--poll", type=float)
     parser.add_argument("--rate", type=int)

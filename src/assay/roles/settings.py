@@ -33,8 +33,8 @@ class RoleSettings(BaseSettings):
     """Takes part in tasks of this name only."""
     cheat: str | None = None
     """How this role is dishonest (`assay.roles.cheats`); for demonstrations and attacks."""
-    defence: str | None = None
-    """How a solver behaves when it has to answer in a dispute: answer, late, or silent:NUMBER."""
+    manner: str | None = None
+    """How a dishonest solver behaves when it has to answer in a dispute: answer, concede, late, or silent:NUMBER."""
     accomplice: Path | None = None
     """The folder of the solver that a colluding verifier belongs to."""
 

@@ -1,4 +1,4 @@
-"""The life of a task: Open -> Assigned -> Committed -> Audited -> Settled | Refunded."""
+"""The life of a task: Open -> Assigned -> Committed -> Audited -> [Disputed] -> Settled | Refunded."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class TaskState(IntEnum):
     AUDITED = 4
     SETTLED = 5
     REFUNDED = 6
+    DISPUTED = 7
 
     @property
     def sentence(self) -> str:
@@ -39,9 +40,10 @@ _SENTENCES = {
     TaskState.OPEN: "The escrow is paid; any staked solver may accept.",
     TaskState.ASSIGNED: "A solver is computing.",
     TaskState.COMMITTED: "The result is committed; verifiers are drawn and replay their intervals.",
-    TaskState.AUDITED: "All attestations are in; the solver opens its traces and mismatches are claimed.",
+    TaskState.AUDITED: "All attestations are in; the solver opens its traces, and sealed findings are opened as disputes.",
     TaskState.SETTLED: "The result held; solver and diligent verifiers are paid.",
     TaskState.REFUNDED: "The submitter has the whole escrow back.",
+    TaskState.DISPUTED: "Somebody says that the result is wrong, and has to show it, operation by operation.",
 }
 
 _WAITS_FOR = {
@@ -52,4 +54,5 @@ _WAITS_FOR = {
     TaskState.AUDITED: "solver",
     TaskState.SETTLED: "nobody",
     TaskState.REFUNDED: "nobody",
+    TaskState.DISPUTED: "solver",
 }

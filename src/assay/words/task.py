@@ -160,3 +160,7 @@ class Receipt(Record, frozen=True):
     verifiers: tuple[str, ...]
     caught: tuple[Caught, ...]
     reason: str
+    slashed: dict[str, int] = msgspec.field(default_factory=dict)
+    """What each account lost of its stake."""
+    ruling: str = ""
+    """How a dispute ended, in words; empty if there was none."""

@@ -147,22 +147,22 @@ class Play:
         )
 
     def open_leaf(self, k: int) -> Game | Outcome:
-        """Demand a leaf."""
+        """Demand the leaves of an interval."""
         call = ContractCall("game", "open_leaf", (self.key, self.result, self.matter.work, k, self.salt))
         now = self.table.now
         return self.begin(Kind.LEAF, k, call, lambda: open_leaf(self.case, k, CHALLENGER, now))
 
-    def open_data(self, k: int, number: int, chunk: int) -> Game | Outcome:
+    def open_data(self, k: int, index: int, number: int, chunk: int) -> Game | Outcome:
         """Demand a KiB."""
-        leaf, (entry, proof) = self.claims.openings[k], self.toy.entry(number)
-        head = (self.key, self.result, self.matter.work, k, self.salt, *self.toy.coded, opening_words(leaf))
+        leaf, (entry, proof) = self.claims.openings[index], self.toy.entry(number)
+        head = (self.key, self.result, self.matter.work, k, index, self.salt, *self.toy.coded, opening_words(leaf))
         call = ContractCall("game", "open_data", (*head, number, entry, proof, chunk))
         now, coded = self.table.now, self.toy.coded
         return self.begin(
             Kind.DATA,
             k,
             call,
-            lambda: open_data(self.case, k, CHALLENGER, now, coded, leaf, number, entry, proof, chunk),
+            lambda: open_data(self.case, k, index, CHALLENGER, now, coded, leaf, number, entry, proof, chunk),
         )
 
     def make(self, move: Move, by: str) -> Game | Outcome:

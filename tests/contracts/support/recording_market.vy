@@ -7,6 +7,7 @@ state: public(HashMap[bytes32, uint256])
 open_games: public(uint256)
 upheld: public(uint256)
 dismissed: public(uint256)
+answers: public(uint256)
 
 
 @deploy
@@ -20,14 +21,20 @@ def set_state(id: bytes32, state_: uint256):
 
 
 @external
-def dispute(key: records.Key, result: records.Result, challenger: address, finding: bytes32) -> address:
+def dispute(
+    key: records.Key, result: records.Result, challenger: address, kind: uint256, interval: uint256, salt: bytes32
+) -> address:
     self.open_games += 1
     return self.solver
 
 
 @external
-def rule(id: bytes32, key: records.Key, result: records.Result, challenger: address, upheld_: bool):
-    assert id == keccak256(abi_encode(key)), "market: key"
+def answered(id: bytes32):
+    self.answers += 1
+
+
+@external
+def rule(key: records.Key, result: records.Result, challenger: address, upheld_: bool):
     self.open_games -= 1
     if upheld_:
         self.upheld += 1

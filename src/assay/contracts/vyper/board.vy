@@ -9,8 +9,8 @@
 
 # @dev What a game is about.
 INTERVAL: constant(uint256) = 1  # the state at the end of an interval
-LEAF: constant(uint256) = 2  # a leaf of the trajectory, which nobody could read
-DATA: constant(uint256) = 3  # a KiB of a checkpoint, which nobody could read
+LEAF: constant(uint256) = 2  # the two leaves of an interval, which nobody could read
+DATA: constant(uint256) = 3  # a KiB of a checkpoint at its beginning or end, which nobody could read
 BATCHES: constant(uint256) = 4  # the row numbers of an interval
 TRACE: constant(uint256) = 5  # the trace of an interval
 
@@ -21,7 +21,7 @@ STATE: constant(uint256) = 3  # the tree over the tensors of the state after the
 TENSOR: constant(uint256) = 4  # the tree over the KiB of a value; at height 0 one KiB
 FOLD: constant(uint256) = 5  # accumulators between the terms lo and hi
 PROOF: constant(uint256) = 6  # so few terms that the referee executes them
-OPENING: constant(uint256) = 7  # of a leaf of the trajectory
+OPENING: constant(uint256) = 7  # of two leaves of the trajectory
 SHOWING: constant(uint256) = 8  # of a KiB of a checkpoint
 DRAWS: constant(uint256) = 9  # the tree over the steps of an interval, each with its row numbers
 ROWS: constant(uint256) = 10  # the tree over the KiB of a step's row numbers; at height 0 one KiB
@@ -47,11 +47,12 @@ struct Game:
     deadline: uint256  # Unix seconds; the last one still counts
     solver_left: uint256  # seconds of its clock when its turn begins
     challenger_left: uint256
+    moves: uint256  # made so far, by both
     shape: uint256  # V 4 || outputs 4 || metrics 4 || states 4 || row bytes 8, as in the code root
     entries: bytes32  # root over the program's entries
-    interval: uint256  # interval, or the leaf or checkpoint for LEAF and DATA
-    claim: bytes32  # state root of the checkpoint (DATA), trace (TRACE), then the fingerprint of step `mark`
-    mark: uint256  # the step whose fingerprint is in doubt
+    interval: uint256  # which interval, counted from 0
+    claim: bytes32  # hash of the result (LEAF), state root of the checkpoint (DATA), trace, then fingerprint (TRACE)
+    mark: uint256  # the checkpoint (DATA), the step whose fingerprint is in doubt (TRACE)
     lo: uint256  # steps, later terms: what is at lo is granted, what is at hi is in doubt
     hi: uint256
     low: bytes32  # state root at lo; in a fold the keccak256 of the accumulator, zero where it is the first one

@@ -20,10 +20,16 @@ import records
 
 
 interface Market:
-    def dispute(key: records.Key, result: records.Result, challenger: address, finding: bytes32) -> address: nonpayable
-    def rule(
-        id: bytes32, key: records.Key, result: records.Result, challenger: address, upheld: bool
-    ): nonpayable
+    def dispute(
+        key: records.Key,
+        result: records.Result,
+        challenger: address,
+        kind: uint256,
+        interval: uint256,
+        salt: bytes32,
+    ) -> address: nonpayable
+    def answered(id: bytes32): nonpayable
+    def rule(key: records.Key, result: records.Result, challenger: address, upheld: bool): nonpayable
     def state(id: bytes32) -> uint256: view
 
 
@@ -187,7 +193,6 @@ def open(
     id, game = self._accuse(kind, key, result, work, interval, salt)
     self._check_code(work, shape, entries)
     game.lo = interval * key.terms.interval
-    assert game.lo < key.terms.steps, "game: interval"
     game.hi = min(game.lo + key.terms.interval, key.terms.steps)
     wrong: bool = staticcall trajectory.leaf(key, result, work, interval, first)
     wrong = staticcall trajectory.leaf(key, result, work, interval + 1, last) or wrong
@@ -217,21 +222,20 @@ def open(
 
 @external
 def open_leaf(
-    key: records.Key, result: records.Result, work: records.Work, index: uint256, salt: bytes32
+    key: records.Key, result: records.Result, work: records.Work, interval: uint256, salt: bytes32
 ) -> bytes32:
     """
-    @notice Demands a leaf of the trajectory, whose blob is nowhere to be had or is malformed.
+    @notice Demands the two leaves of an interval, because the trajectory's blob is nowhere to be had or is malformed.
     @param key Names the task.
     @param result What the solver swears to.
     @param work What is to be computed.
-    @param index Which leaf, counted from 0.
+    @param interval Which interval, counted from 0.
     @param salt The word that hid the finding.
     @return bytes32 The game's id.
     """
     id: bytes32 = empty(bytes32)
     game: board.Game = empty(board.Game)
-    id, game = self._accuse(board.LEAF, key, result, work, index, salt)
-    assert index <= self._intervals(key.terms), "game: leaf"
+    id, game = self._accuse(board.LEAF, key, result, work, interval, salt)
     game.claim = keccak256(abi_encode(result))
     game.level = board.OPENING
     game.paid += game.bond
@@ -244,6 +248,7 @@ def open_data(
     key: records.Key,
     result: records.Result,
     work: records.Work,
+    interval: uint256,
     index: uint256,
     salt: bytes32,
     shape: uint256,
@@ -259,7 +264,8 @@ def open_data(
     @param key Names the task.
     @param result What the solver swears to.
     @param work What is to be computed.
-    @param index Which checkpoint, counted from 0.
+    @param interval Which interval, counted from 0.
+    @param index Which checkpoint: `interval`, or the one after it.
     @param salt The word that hid the finding.
     @param shape The counts of the code root.
     @param entries Root over the program's entries.
@@ -272,8 +278,10 @@ def open_data(
     """
     id: bytes32 = empty(bytes32)
     game: board.Game = empty(board.Game)
-    id, game = self._accuse(board.DATA, key, result, work, index, salt)
+    id, game = self._accuse(board.DATA, key, result, work, interval, salt)
     self._check_code(work, shape, entries)
+    assert index == interval or index == interval + 1, "game: checkpoint"
+    game.mark = index
     if staticcall trajectory.leaf(key, result, work, index, leaf):
         self._end(id, game, key, result, True, "leaf", game.solver)
         return id
@@ -397,9 +405,9 @@ def choose(
             g = self._enter_tree(g, board.TENSOR, g.node, self._chunks(g.size))
             self._pass(id, g)
         else:
-            self._keep(id, g)
+            self._stay(id, g)
     elif g.level == board.PROOF:
-        self._keep(id, g)
+        self._stay(id, g)
     else:
         self._pass(id, g)
     self._pull(g.paid - game.paid)
@@ -442,7 +450,7 @@ def point(id: bytes32, game: board.Game, chunk: Bytes[1024], at: uint256, entry:
     g.hi = g.terms
     if g.hi - g.lo <= g.piece:
         g.level = board.PROOF
-        self._keep(id, g)
+        self._stay(id, g)
     else:
         g.level = board.FOLD
         g.paid += g.bond
@@ -504,18 +512,8 @@ def moot(id: bytes32, game: board.Game):
     @param game Its record.
     """
     self._check_record(id, game)
-    assert staticcall market.state(game.task) == REFUNDED, "game: not moot"
-    self.games[id] = ENDED
-    self.owed[game.challenger] += game.paid
-    log Ended(
-        id=id,
-        task=game.task,
-        challenger=game.challenger,
-        upheld=False,
-        reason="moot",
-        paid=game.paid,
-        burned=0,
-    )
+    assert self._is_moot(game), "game: not moot"
+    self._void(id, game)
 
 
 @external
@@ -556,6 +554,7 @@ def _accuse(
     assert work.ways >= 2 and work.ways <= 64 and work.ways & (work.ways - 1) == 0, "game: ways"
     assert work.clock <= MAX_SECONDS and work.extension >= 1 and work.extension <= MAX_SECONDS, "game: clock"
     assert work.bond < MAX_AMOUNT and work.batch_size < MAX_AMOUNT, "game: amount"
+    assert interval < (key.terms.steps + key.terms.interval - 1) // key.terms.interval, "game: interval"
     task: bytes32 = keccak256(abi_encode(key))
     id: bytes32 = keccak256(abi_encode(task, msg.sender, kind, interval, salt))
     assert self.games[id] == empty(bytes32), "game: already played"
@@ -570,7 +569,7 @@ def _accuse(
     game.solver_left = work.clock
     game.challenger_left = work.clock
     game.interval = interval
-    game.solver = extcall market.dispute(key, result, msg.sender, id)
+    game.solver = extcall market.dispute(key, result, msg.sender, kind, interval, salt)
     log Opened(id=id, task=task, challenger=msg.sender, solver=game.solver, kind=kind, interval=interval)
     return id, game
 
@@ -597,6 +596,7 @@ def _pass(id: bytes32, game: board.Game):
     @param game Its record.
     """
     g: board.Game = game
+    g.moves += 1
     if g.turn == board.SOLVER:
         g.solver_left = self._left(g.solver_left, g)
         g.turn = board.CHALLENGER
@@ -605,6 +605,20 @@ def _pass(id: bytes32, game: board.Game):
         g.challenger_left = self._left(g.challenger_left, g)
         g.turn = board.SOLVER
         g.deadline = block.timestamp + max(g.solver_left, g.extension)
+    self._keep(id, g)
+    if g.moves == 1:
+        extcall market.answered(g.task)
+
+
+@internal
+def _stay(id: bytes32, game: board.Game):
+    """
+    @dev Stores a record after a move that does not pass the turn: what has to follow is the challenger's, within its time.
+    @param id The game.
+    @param game Its record.
+    """
+    g: board.Game = game
+    g.moves += 1
     self._keep(id, g)
 
 
@@ -666,6 +680,9 @@ def _end(
     @param reason What decided.
     @param other Who has the quarter: the solver, or who has shown what was demanded.
     """
+    if self._is_moot(game):
+        self._void(id, game)
+        return
     self.games[id] = ENDED
     burned: uint256 = 0
     if upheld:
@@ -684,7 +701,38 @@ def _end(
         paid=game.paid,
         burned=burned,
     )
-    extcall market.rule(game.task, key, result, game.challenger, upheld)
+    extcall market.rule(key, result, game.challenger, upheld)
+
+
+@internal
+@view
+def _is_moot(game: board.Game) -> bool:
+    """
+    @dev Whether there is nothing left to quarrel about.
+    @param game The record.
+    @return bool Whether the task was taken from the solver.
+    """
+    return staticcall market.state(game.task) == REFUNDED
+
+
+@internal
+def _void(id: bytes32, game: board.Game):
+    """
+    @dev Ends a game about such a task, whoever would have won it: the challenger has its bonds back.
+    @param id The game.
+    @param game Its record.
+    """
+    self.games[id] = ENDED
+    self.owed[game.challenger] += game.paid
+    log Ended(
+        id=id,
+        task=game.task,
+        challenger=game.challenger,
+        upheld=False,
+        reason="moot",
+        paid=game.paid,
+        burned=0,
+    )
 
 
 @internal
@@ -933,14 +981,3 @@ def _chunks(size: uint256) -> uint256:
     @return uint256 One per KiB; one for none.
     """
     return max(1, (size + 1023) // 1024)
-
-
-@internal
-@pure
-def _intervals(terms: records.Terms) -> uint256:
-    """
-    @dev Number of intervals; the last one may be shorter.
-    @param terms The terms.
-    @return uint256 ceil(steps / interval).
-    """
-    return (terms.steps + terms.interval - 1) // terms.interval

@@ -5,7 +5,7 @@
 @title Referee
 @license Apache-2.0
 @author The assay contributors
-@notice Executes a piece of one element of one kernel (docs/dispute.md, section 7), on operands that are opened under the
+@notice Executes a piece of one element of one kernel (docs/dispute.md, section 8), on operands that are opened under the
         root of a step's values. It keeps nothing: whoever calls it has checked that the kernel is the program's, and whose
         values these are.
 @dev Kernels and openings are read where they lie in the call, and not from the copy that the compiler makes: handing that
@@ -181,7 +181,7 @@ def execute(
     @param acc The accumulator before: one word, sixteen for LANES, none without a fold.
     @param values_root Root over the data roots of the step's values.
     @param depth Levels of that tree.
-    @param openings Chunks of the values that are read, with proofs (docs/dispute.md, section 7).
+    @param openings Chunks of the values that are read, with proofs (docs/dispute.md, section 8).
     """
     return self._execute(element, first, last, acc, values_root, depth)
 

@@ -52,29 +52,28 @@ def show_leaf(
     key: records.Key,
     result: records.Result,
     work: records.Work,
-    opening: board.Opening,
-    before: board.Opening,
+    first: board.Opening,
+    last: board.Opening,
 ):
     """
-    @notice Shows the leaf that was demanded. Anybody may, and has the solver's share of the bond. If the leaf contradicts the
-            task or the leaf before it, the solver has lost.
+    @notice Shows the two leaves that were demanded. Anybody may, and has the solver's share of the bond. If they contradict the
+            task or each other, the solver has lost.
     @param table The game contract.
     @param id The game.
     @param game Its record.
     @param key Names the task.
     @param result What the solver swears to.
     @param work What is to be computed.
-    @param opening The leaf.
-    @param before The leaf before it; not looked at for leaf 0.
+    @param first The leaf of the checkpoint before the interval.
+    @param last The leaf of the one after it.
     """
     assert game.level == board.OPENING, "evidence: level"
     assert game.task == keccak256(abi_encode(key)), "evidence: task"
     assert game.claim == keccak256(abi_encode(result)), "evidence: result"
     checks.check_work(game, work)
-    wrong: bool = self._leaf(key, result, work, game.interval, opening)
-    if game.interval > 0:
-        wrong = self._leaf(key, result, work, game.interval - 1, before) or wrong
-        wrong = wrong or opening.prev_root != before.state_root
+    wrong: bool = self._leaf(key, result, work, game.interval, first)
+    wrong = self._leaf(key, result, work, game.interval + 1, last) or wrong
+    wrong = wrong or last.prev_root != first.state_root
     extcall Game(table).conclude(id, game, key, result, msg.sender, wrong, "leaf")
 
 

@@ -1,4 +1,4 @@
-"""A piece of one element of one kernel on plain integers, as the contract `referee` executes it (docs/dispute.md, section 7).
+"""A piece of one element of one kernel on plain integers, as the contract `referee` executes it (docs/dispute.md, section 8).
 
 Element by element and term by term, straight from the definition: it is as slow as it is clear.
 """

@@ -69,7 +69,7 @@ def encode_openings(
     roots: Sequence[bytes],
     prove: Prove | None = None,
 ) -> bytes:
-    """The chunks (rising, by rising value number) as docs/dispute.md, section 7, has them; b"" for none.
+    """The chunks (rising, by rising value number) as docs/dispute.md, section 8, has them; b"" for none.
 
     Raises UsageError for a chunk that does not exist.
     """

@@ -6,7 +6,7 @@ something; it claims the task's roots all the same. What each cheat is stands in
 
 from __future__ import annotations
 
-from .defence import Defence
+from .manner import Manner
 from .programs import with_half_rate, with_low_precision
 from .registry import CHEATS, Cheat, cheat_of, cheating_worker
 from .scene import Scene
@@ -15,7 +15,7 @@ from .verifying import told
 __all__ = [
     "CHEATS",
     "Cheat",
-    "Defence",
+    "Manner",
     "Scene",
     "cheat_of",
     "cheating_worker",

@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import boa
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from game_world import BURN, CHALLENGER, SOLVER, STRANGER, Play, Table
-from quarrel import Claims, Lie, claims, toy
-from quarrel_players import Challenger, Solver
+from quarrel import Lie, claims, toy
+from quarrel_match import LIES, accused, cast, sit
 
 from assay.dispute.game import Outcome
 from assay.dispute.moves import Expire, Moot
-from assay.dispute.record import Game, Kind, Turn
+from assay.dispute.record import Game, Kind
 from assay.errors import RefusedError
 
 
@@ -32,28 +35,24 @@ def table(_table: Table) -> Iterator[Table]:
         yield _table
 
 
-def lied_interval(theirs: Claims, own: Claims) -> int:
-    """The first interval whose end differs."""
-    pairs = zip(own.openings[1:], theirs.openings[1:], strict=True)
-    return next(k for k, (a, b) in enumerate(pairs) if a.leaf != b.leaf)
+def sat(play: Play, lie: Lie | None, who: str = "honest", seed: int = 0) -> Outcome:
+    """Play to the end, every move on the contract and by the rules."""
+    rng = Random(seed)
+    solver, challenger, sleepy, _ = cast(who, lie, 4, rng)
+    assert isinstance(play.game, Game)
+    last = sit(play.game, solver, challenger, rng, sleepy, CHALLENGER, play.make_at)[-1].after
+    assert isinstance(last, Outcome)
+    return last
 
 
-def finish(play: Play, own: Claims) -> Outcome:
-    """Both answer at once until it is over."""
-    solver, challenger = Solver(play.claims), Challenger(own)
-    while isinstance(game := play.game, Game):
-        if game.turn is Turn.SOLVER:
-            move = solver.move(game)
-            challenger.watch(game, move)
-            play.make(move, SOLVER)
-        else:
-            play.make(challenger.move(game), CHALLENGER)
-        play.table.wait(3)
-    assert isinstance(game, Outcome)
-    return game
+def books(table: Table) -> None:
+    """The contract holds what it owes, and what was put down in games that are not over."""
+    owed = sum(table.view("owed", who) for who in (CHALLENGER, SOLVER, STRANGER, BURN))
+    assert table.balance(table.address["game"]) == owed
+    assert sum(map(table.balance, table.places)) == table.supply
 
 
-LIES = [
+RULED = [
     (Lie("value", 4, 0, 5), Kind.INTERVAL, "state"),
     (Lie("value", 4, 2, 1150), Kind.INTERVAL, "batch"),
     (Lie("value", 4, 3, 70), Kind.INTERVAL, "batch"),
@@ -78,15 +77,40 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize(("lie", "kind", "reason"), LIES, ids=[f"{x.kind}-{x.step}-{x.number}-{r}" for x, _, r in LIES])
+@pytest.mark.parametrize(
+    ("lie", "kind", "reason"), RULED, ids=[f"{x.kind}-{x.step}-{x.number}-{r}" for x, _, r in RULED]
+)
 def test_every_lie_is_ruled_upon(table: Table, lie: Lie, kind: Kind, reason: str) -> None:
-    theirs, own = claims(lie), claims()
+    theirs = claims(lie)
     before = table.balance(CHALLENGER)
     play = Play(table, toy(), theirs)
-    play.open(kind, lied_interval(theirs, own))
-    outcome = finish(play, own)
+    found, k, wrong = accused(lie, kind, 0, 4)
+    assert (found, wrong) == (kind, True)
+    play.open(kind, k)
+    outcome = sat(play, lie)
+    books(table)
     assert outcome.upheld
     assert outcome.reason == reason
     assert table.view("owed", CHALLENGER) == outcome.paid == before - table.balance(CHALLENGER)
-    assert table.market.upheld() == 1
-    assert table.market.open_games() == 0
+    assert table.view("state", play.case.task, of="market") == 6
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from([None, None, *LIES]),
+    st.integers(0, 2**32),
+    st.sampled_from(["honest", "wild", "fool", "sleepers"]),
+    st.sampled_from([Kind.INTERVAL, Kind.INTERVAL, Kind.TRACE, Kind.BATCHES]),
+    st.integers(0, 2),
+)
+def test_contract_and_rules_agree_whoever_plays(
+    _table: Table, lie: Lie | None, seed: int, who: str, kind: Kind, k: int
+) -> None:
+    """The rules are tested by themselves; this says that the contract has the same ones, refusals included."""
+    kind, k, _ = accused(lie, kind, k, 4)
+    with boa.env.anchor():
+        play = Play(_table, toy(), claims(lie))
+        play.open(kind, k)
+        outcome = sat(play, lie, who, seed)
+        event(f"{who} {outcome.reason} {outcome.upheld}")
+        books(_table)

@@ -14,18 +14,24 @@ import boa
 import pytest
 from boa import BoaError
 from contract_world import (
+    BURNED,
+    DISPUTED,
     OPEN,
     REFUNDED,
     SETTLED,
     SOLVER,
     SOLVER_MINIMUM,
+    SOLVER_STAKE,
     UNBONDING,
     VERIFIER,
+    VERIFIER_LOCK,
     VERIFIER_MINIMUM,
+    WHISTLEBLOWER,
+    WHISTLEBLOWER_LOCK,
+    WHISTLEBLOWER_MINIMUM,
     Life,
     World,
 )
-from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -37,19 +43,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-LIE = (0, 1, b"\x0f" * 32, 1, b"\x5a" * 32)
+LIE = (1, 0, b"\x5a" * 32)
+ROLES = (SOLVER, VERIFIER, WHISTLEBLOWER)
 PEOPLE = 6
 who = st.integers(0, PEOPLE - 1)
 task = st.integers(0, 3)
 position = st.integers(0, 2)
-role = st.sampled_from([SOLVER, VERIFIER])
+role = st.sampled_from(ROLES)
 usually = st.sampled_from([True] * 7 + [False])
 """Mostly the one whose turn it is, sometimes anybody."""
-STATES = ("none", "open", "assigned", "committed", "audited", "settled", "refunded")
+STATES = ("none", "open", "assigned", "committed", "audited", "settled", "refunded", "disputed")
 
 
 class Town(RuleBasedStateMachine):
-    """Six people, up to four tasks, two contracts. `ends` counts how tasks ended, over all runs."""
+    """Six people, up to four tasks, two contracts, and a game that rules as it likes. `ends` counts what happened."""
 
     ends: ClassVar[Counter[str]] = Counter()
 
@@ -63,15 +70,18 @@ class Town(RuleBasedStateMachine):
         self.lives: list[Life] = []
         self.books: dict[bytes, Any] = {}
         self.last_states: dict[bytes, int] = {}
+        self.games: set[tuple[bytes, Any]] = set()
+        self.accusers: set[tuple[bytes, Any]] = set()
         self.registry_touched = True
 
     @initialize()
     def somebody_is_there(self) -> None:
         """Otherwise most runs would never see a commitment."""
-        self.world.stakes.register(SOLVER, SOLVER_MINIMUM, "", sender=self.people[1])
+        self.world.stakes.register(SOLVER, SOLVER_STAKE, "", sender=self.people[1])
         for one in self.people[2:]:
             self.world.stakes.register(VERIFIER, VERIFIER_MINIMUM, "", sender=one)
-        self.post(0, 10**6, 10**5, (7, 2, 2, 1), (90, 90, 90, 90))
+        self.world.stakes.register(WHISTLEBLOWER, WHISTLEBLOWER_MINIMUM, "", sender=self.people[0])
+        self.post(0, 10**6, 10**5, (7, 2, 2, 1), (90, 90, 20, 90, 90), 400)
 
     def attempt(self, call: Any, *args: Any, sender: Any) -> bool:
         """Send it, and take no for an answer."""
@@ -87,7 +97,7 @@ class Town(RuleBasedStateMachine):
 
     def member(self, life: Life, number: int) -> tuple[int, Any] | None:
         """Position and address of a drawn verifier."""
-        drawn = life.drawn_verifiers
+        drawn = life.sworn.verifiers
         return (number % len(drawn), drawn[number % len(drawn)]) if drawn else None
 
     @rule(blocks=st.sampled_from([1, 1, 1, 2, 257]), seconds=st.sampled_from([1, 1, 1, 5, 20, 100]))
@@ -111,13 +121,20 @@ class Town(RuleBasedStateMachine):
         price=st.integers(0, 10**6),
         fee=st.integers(0, 10**5),
         shape=st.sampled_from([(4, 1, 1, 2), (7, 2, 2, 1), (1, 1, 2, 1), (9, 3, 3, 3)]),
-        windows=st.tuples(*[st.sampled_from([30, 60, 90])] * 4),
+        windows=st.tuples(
+            *[st.sampled_from([30, 60, 90])] * 2, st.sampled_from([0, 20]), *[st.sampled_from([30, 90])] * 2
+        ),
+        collateral=st.sampled_from([0, 1, 400, 3000]),
     )
-    def post(self, who: int, price: int, fee: int, shape: tuple[int, ...], windows: tuple[int, ...]) -> None:
+    def post(
+        self, who: int, price: int, fee: int, shape: tuple[int, ...], windows: tuple[int, ...], collateral: int
+    ) -> None:
         steps, interval, verifiers, audit = shape
-        names = ("open_for", "work_for", "attest_for", "reveal_for")
+        names = ("open_for", "work_for", "patrol_for", "attest_for", "reveal_for")
         life = self.world.task(
             len(self.lives) + 1,
+            self.people[who],
+            collateral=collateral,
             price=price,
             fee=fee,
             steps=steps,
@@ -126,45 +143,48 @@ class Town(RuleBasedStateMachine):
             audit_intervals=audit,
             **dict(zip(names, windows, strict=True)),
         )
-        sender = self.people[who]
-        life.id = self.world.market.task_id(sender, life.salt)
-        if self.attempt(self.world.market.post, life.salt, life.terms, sender=sender):
+        if self.attempt(self.world.market.post, life.salt, life.terms, life.work, sender=self.people[who]):
             self.lives.append(life)
 
     @rule(task=task, who=who)
     def cancel(self, task: int, who: int) -> None:
         if (life := self.life(task)) and who > 3:
-            sender = life.info.submitter if who == 4 else self.people[who]
-            self.attempt(self.world.market.cancel, life.id, sender=sender)
+            sender = life.key.submitter if who == 4 else self.people[who]
+            self.attempt(self.world.market.cancel, life.key, sender=sender)
 
     @rule(task=task, honest=usually, who=who)
     def accept(self, task: int, honest: bool, who: int) -> None:
         if life := self.life(task):
-            self.attempt(self.world.market.accept, life.id, sender=self.people[1 if honest else who])
+            self.attempt(self.world.market.accept, life.key, sender=self.people[1 if honest else who])
 
-    @rule(task=task, honest=usually, who=who)
-    def commit(self, task: int, honest: bool, who: int) -> None:
+    @rule(task=task, honest=usually)
+    def commit(self, task: int, honest: bool) -> None:
         if life := self.life(task):
-            sender = life.info.solver if honest else self.people[who]
-            result = (life.result.root, life.result.final_root) if honest else (b"\x01" * 32, b"\x02" * 32)
-            self.attempt(self.world.market.commit, life.id, *result, b"\x03" * 32, 9, sender=sender)
+            result = (None, None) if honest else (b"\x01" * 32, b"\x02" * 32)
+            self.attempt(lambda sender: life.committed(*result), sender=None)
 
-    @rule(task=task, who=who)
-    def draw(self, task: int, who: int) -> None:
+    @rule(task=task)
+    def draw(self, task: int) -> None:
         if life := self.life(task):
-            self.world.mine()
-            self.attempt(self.world.market.draw, life.id, sender=self.people[who])
+            self.attempt(lambda sender: life.drawn(), sender=None)
 
-    @rule(task=task, position=position, kind=st.sampled_from(["match"] * 5 + ["made up", "mismatch"]))
+    @rule(task=task, position=position, kind=st.sampled_from(["match"] * 5 + ["made up", "finding"]))
     def attest(self, task: int, position: int, kind: str) -> None:
         if (life := self.life(task)) and (drawn := self.member(life, position)):
-            place, sender = drawn
+            place, _ = drawn
             moves = {
                 "match": lambda: life.attested(place),
-                "made up": lambda: self.world.market.attest(life.id, keccak(b"?"), sender=sender),
-                "mismatch": lambda: life.attested_mismatch(place, LIE),
+                "made up": lambda: life.attested_lazily(place),
+                "finding": lambda: life.attested_finding(place, LIE),
             }
-            self.attempt(lambda sender: moves[kind](), sender=sender)
+            self.attempt(lambda sender: moves[kind](), sender=None)
+
+    @rule(task=task, who=who)
+    def accuse(self, task: int, who: int) -> None:
+        if life := self.life(task):
+            one = self.people[who]
+            if self.attempt(lambda sender: life.accused(one, LIE), sender=None):
+                self.accusers.add((life.id, one))
 
     @rule(task=task, position=position, honest=usually)
     def reveal(self, task: int, position: int, honest: bool) -> None:
@@ -172,17 +192,50 @@ class Town(RuleBasedStateMachine):
             lists = life.result.opening(life.picks(drawn[0]))
             if not honest:
                 lists[2] = lists[2][::-1]
-            self.attempt(self.world.market.reveal, life.id, drawn[0], *lists, sender=life.info.solver)
+            self.attempt(lambda sender: life.revealed(drawn[0], lists=lists), sender=None)
 
-    @rule(task=task, position=position)
-    def claim(self, task: int, position: int) -> None:
-        if (life := self.life(task)) and (drawn := self.member(life, position)):
-            self.attempt(self.world.market.claim_mismatch, life.id, *LIE, sender=drawn[1])
+    @rule(task=task, who=who)
+    def dispute(self, task: int, who: int) -> None:
+        if life := self.life(task):
+            one = self.people[who]
+            if self.attempt(lambda sender: life.disputed(one, LIE), sender=None):
+                self.games.add((life.id, one))
+                self.ends["disputes"] += 1
 
-    @rule(task=task, who=who, push=st.sampled_from(["settle", "settle", "expire", "close"]))
+    @precondition(lambda self: self.games)
+    @rule(which=st.integers(0, 5), upheld=st.booleans())
+    def ruling(self, which: int, upheld: bool) -> None:
+        task, one = sorted(self.games)[which % len(self.games)]
+        life = next(life for life in self.lives if life.id == task)
+        self.ends["rulings"] += self.books[task].state != REFUNDED
+        life.ruled(one, upheld)  # a game can always end
+        self.games.remove((task, one))
+
+    @rule(task=task)
+    def concede(self, task: int) -> None:
+        if life := self.life(task):
+            self.attempt(lambda sender: life.conceded(0), sender=None)
+
+    @rule(task=task, who=who)
+    def release(self, task: int, who: int) -> None:
+        if life := self.life(task):
+            self.attempt(self.world.market.release, life.id, self.people[who], *LIE, sender=self.people[5])
+
+    @rule(task=task, who=who, push=st.sampled_from(["settle", "settle", "expire"]))
     def push(self, task: int, who: int, push: str) -> None:
         if life := self.life(task):
-            self.attempt(getattr(self.world.market, push), life.id, sender=self.people[who])
+            self.attempt(getattr(self.world.market, push), life.key, life.sworn, sender=self.people[who])
+
+    @rule(task=task, who=who)
+    def a_quarrel(self, task: int, who: int) -> None:
+        """Somebody accuses in time, the verifiers match, and the game opens it when the patrol is over."""
+        if (life := self.life(task)) and life.state == 3:
+            self.draw(task)
+            self.accuse(task, who)
+            for place in range(life.terms.verifiers):
+                self.attest(task, place, "match")
+            self.world.mine(seconds=life.terms.patrol_for + 1)
+            self.dispute(task, who)
 
     @rule(task=task, moves=st.integers(1, 6))
     def everybody_does_their_duty(self, task: int, moves: int) -> None:
@@ -197,9 +250,9 @@ class Town(RuleBasedStateMachine):
             case 1:
                 self.accept(task, True, 0)
             case 2:
-                self.commit(task, True, 0)
-            case 3 if not life.drawn_verifiers:
-                self.draw(task, 0)
+                self.commit(task, True)
+            case 3 if not life.sworn.verifiers:
+                self.draw(task)
             case 3:
                 for place in range(life.terms.verifiers):
                     self.attest(task, place, "match")
@@ -224,40 +277,62 @@ class Town(RuleBasedStateMachine):
         self.books = {life.id: self.world.market.tasks(life.id) for life in self.lives}
         self.the_market_holds_what_it_owes()
         self.states_only_go_forward()
+        self.the_registry_holds_the_stakes()
+        self.what_is_locked_is_what_tasks_depend_on()
         if self.registry_touched:
-            self.the_registry_holds_the_stakes()
             self.the_lists_are_those_who_are_active()
         self.registry_touched = False
         self.money_is_neither_made_nor_lost()
 
     def the_market_holds_what_it_owes(self) -> None:
         market = self.world.market
-        assert market.task_count() == len(self.lives)
-        escrows = [life.terms.escrow for life in self.lives if OPEN <= self.books[life.id].state < SETTLED]
+        escrows = [life.terms.escrow for life in self.lives if self.books[life.id].state not in (SETTLED, REFUNDED)]
         owed = [market.owed(one) for one in self.people]
         assert self.world.token.balanceOf(market.address) == sum(escrows) + sum(owed)
 
     def states_only_go_forward(self) -> None:
         for life in self.lives:
             before, now = self.last_states.get(life.id, OPEN), self.books[life.id].state
-            assert now == before or (before < SETTLED and now > before)
+            back = before == DISPUTED and now in (4, SETTLED, REFUNDED)  # 4: the game is over, the deadline is not
+            assert now == before or back or (before < SETTLED and now > before)
             self.last_states[life.id] = now
 
     def the_registry_holds_the_stakes(self) -> None:
         stakes = self.world.stakes
-        total = sum(stakes.stake_of(one, role) for one in self.people for role in (SOLVER, VERIFIER))
-        assert self.world.token.balanceOf(stakes.address) == total
+        self.registry = {(one, role): stakes.members(one, role) for one in self.people for role in ROLES}
+        assert self.world.token.balanceOf(stakes.address) == sum(member.stake for member in self.registry.values())
+        assert all(member.locked <= member.stake for member in self.registry.values())
+
+    def what_is_locked_is_what_tasks_depend_on(self) -> None:
+        """Counted from the tasks alone, it is what the registry says."""
+        expected: Counter[tuple[Any, int]] = Counter()
+        market = self.world.market
+        for life in self.lives:
+            book, final = self.books[life.id], self.books[life.id].state in (SETTLED, REFUNDED)
+            if book.state >= 2 and not final:
+                expected[book.solver, SOLVER] += life.terms.collateral
+            condemned = final and market.condemned_at(life.id) != 0
+            for one in life.sworn.verifiers:
+                mark = int.from_bytes(market.sealed(life.id, one), "big")
+                if mark and (not final or (condemned and mark >= 2**128)):
+                    expected[one, VERIFIER] += VERIFIER_LOCK
+            for one in (one for task, one in self.accusers if task == life.id):
+                role = market.accusing(life.id, one)
+                if role:
+                    expected[one, role] += WHISTLEBLOWER_LOCK if role == WHISTLEBLOWER else VERIFIER_LOCK
+        for place, member in self.registry.items():
+            assert member.locked == expected[place], place
 
     def the_lists_are_those_who_are_active(self) -> None:
         stakes = self.world.stakes
-        for role in (SOLVER, VERIFIER):
+        for role in ROLES:
             listed = [stakes.at(role, i) for i in range(stakes.count(role))]
             assert sorted(listed) == sorted(one for one in self.people if stakes.is_active(one, role))
 
     def money_is_neither_made_nor_lost(self) -> None:
         world = self.world
         places = [*self.people, world.submitter, world.solver, world.stranger]
-        places += [world.market.address, world.stakes.address]
+        places += [world.market.address, world.stakes.address, BURNED]
         assert world.token.totalSupply() == self.supply == sum(world.token.balanceOf(place) for place in places)
 
     def teardown(self) -> None:
@@ -269,24 +344,29 @@ class Town(RuleBasedStateMachine):
 
     def everything_ends(self) -> None:
         market, stakes = self.world.market, self.world.stakes
-        stranger = self.world.stranger
         self.ends.update(STATES[life.state] for life in self.lives)
+        for task, one in sorted(self.games):  # the game's own clocks end every game
+            next(life for life in self.lives if life.id == task).ruled(one, False)
         for _ in range(2):
             self.world.mine(seconds=10_000)
             for life in self.lives:
                 if life.state not in (SETTLED, REFUNDED):
-                    market.expire(life.id, sender=stranger)
+                    life.expired()
         assert all(life.state in (SETTLED, REFUNDED) for life in self.lives)
         self.ends.update(f"in the end {STATES[life.state]}" for life in self.lives)
+        self.world.mine(seconds=31 * 86400)
+        for life in self.lives:
+            for one in self.people:
+                self.attempt(market.release, life.id, one, 9, 9, bytes(32), sender=self.world.stranger)
         for one in self.people:
             if market.owed(one):
                 market.withdraw(sender=one)
-            for role in (SOLVER, VERIFIER):
+            for role in ROLES:
                 if stakes.is_active(one, role):
                     stakes.leave(role, sender=one)
         self.world.mine(seconds=UNBONDING)
         for one in self.people:
-            for role in (SOLVER, VERIFIER):
+            for role in ROLES:
                 if stakes.stake_of(one, role):
                     stakes.withdraw(role, sender=one)
         assert self.world.token.balanceOf(market.address) == 0

@@ -1,14 +1,11 @@
-"""Attestations, their end, reveals, and claims of a mismatch."""
+"""Attestations, their end, and reveals."""
 
 from __future__ import annotations
 
 import boa
 import pytest
-from contract_reference import Result, match, mismatch
-from contract_world import AUDITED, COMMITTED, REFUNDED, Life, World, event, events
-
-LIE = (2, 15, b"\x0f" * 32, 1, b"\x5a" * 32)
-"""A mismatch: interval, step, found root, reason, salt."""
+from contract_reference import Result
+from contract_world import AUDITED, COMMITTED, REFUNDED, VERIFIER, VERIFIER_LOCK, Life, World, event, events
 
 
 @pytest.fixture
@@ -23,12 +20,13 @@ def audited(drawn: Life) -> Life:
 
 def test_attest_seals(world: World, drawn: Life) -> None:
     who = drawn.drawn_verifiers[1]
-    sealed = match(drawn.id, who, drawn.result.digests_of(drawn.picks(1)))
-    world.market.attest(drawn.id, sealed, sender=who)
+    sealed = drawn.match_of(1)
+    drawn.attested(1)
     logged = event(world.market, "Attested")
     assert logged == {"id": drawn.id, "verifier": who, "position": 1, "commitment": sealed}
-    assert world.market.attestation(drawn.id, 1) == sealed
-    assert world.market.attestation(drawn.id, 0) == bytes(32)
+    assert drawn.sealed_by(who) == sealed
+    assert drawn.sealed_by(drawn.drawn_verifiers[0]) == bytes(32)
+    assert world.locked(who, VERIFIER) == VERIFIER_LOCK
     assert (drawn.info.attestations, drawn.state) == (1, COMMITTED)
 
 
@@ -46,9 +44,10 @@ def test_only_drawn_verifiers_attest_and_only_once(world: World, drawn: Life) ->
     assert len(idle) == 2
     for who in (*idle, world.stranger, world.solver, world.submitter):
         with boa.reverts("market: not a drawn verifier"):
-            world.market.attest(drawn.id, b"\x01" * 32, sender=who)
-    with boa.reverts("market: commitment"):
-        world.market.attest(drawn.id, bytes(32), sender=drawn.drawn_verifiers[0])
+            world.market.attest(drawn.key, drawn.sworn, b"\x01" * 32, sender=who)
+    for small in (0, 2**64 + 3, 2**128 - 1):  # these stand for findings that were opened
+        with boa.reverts("market: commitment"):
+            world.market.attest(drawn.key, drawn.sworn, small.to_bytes(32, "big"), sender=drawn.drawn_verifiers[0])
     drawn.attested(0)
     with boa.reverts("market: attested"):
         drawn.attested_lazily(0)
@@ -56,8 +55,8 @@ def test_only_drawn_verifiers_attest_and_only_once(world: World, drawn: Life) ->
 
 def test_nobody_attests_before_the_draw_or_after_the_end(world: World) -> None:
     task = world.task().posted().accepted().committed()
-    with boa.reverts("market: not a drawn verifier"):
-        world.market.attest(task.id, b"\x01" * 32, sender=world.verifiers[0])
+    with boa.reverts("market: too early"):
+        world.market.attest(task.key, task.sworn, b"\x01" * 32, sender=world.verifiers[0])
     task.drawn().last_moment().attested(0).late()
     with boa.reverts("market: expired"):
         task.attested(1)
@@ -69,10 +68,10 @@ def test_nobody_attests_before_the_draw_or_after_the_end(world: World) -> None:
 def test_close_goes_on_with_what_there_is(world: World, drawn: Life) -> None:
     drawn.attested(1).last_moment()
     with boa.reverts("market: not expired"):
-        world.market.close(drawn.id, sender=world.stranger)
+        drawn.expired()
     drawn.late()
     world.mine(seconds=1000)
-    world.market.close(drawn.id, sender=world.stranger)
+    drawn.expired()
     assert event(world.market, "Audited") == {"id": drawn.id, "attestations": 1, "deadline": world.now + 400}
     assert drawn.state == AUDITED
 
@@ -83,23 +82,41 @@ def test_close_refunds_when_nobody_attested(world: World, drawn_at_all: bool, re
     if drawn_at_all:
         task.drawn()
     task.late()
-    world.market.close(task.id, sender=world.stranger)
+    task.expired()
     assert event(world.market, "Refunded")["reason"] == reason
     assert (task.state, world.market.owed(world.submitter)) == (REFUNDED, task.terms.escrow)
 
 
-def test_close_is_for_committed_tasks(world: World, audited: Life) -> None:
-    with boa.reverts("market: state"):
-        world.market.close(audited.id, sender=world.stranger)
+def test_attesting_takes_free_stake(world: World, drawn: Life) -> None:
+    """The least stake is good for four attestations at once; one who is leaving is still good for its word."""
+    who = drawn.drawn_verifiers[0]
+    world.stakes.leave(VERIFIER, sender=who)
+    drawn.attested(0)
+    world.mine(seconds=1000)
+    world.stakes.withdraw(VERIFIER, sender=who)
+    assert world.stakes.stake_of(who, VERIFIER) == VERIFIER_LOCK
+    with boa.reverts("stakes: locked"):
+        world.stakes.withdraw(VERIFIER, sender=who)
+    drawn.expired().revealed().late().settled()
+    world.stakes.withdraw(VERIFIER, sender=who)
+    assert world.stakes.stake_of(who, VERIFIER) == 0
+
+
+def test_who_has_withdrawn_does_not_attest(world: World, drawn: Life) -> None:
+    task = world.task(2, attest_for=5000).posted().accepted().committed().drawn()
+    who = task.drawn_verifiers[0]
+    world.stakes.leave(VERIFIER, sender=who)
+    world.mine(seconds=1000)
+    world.stakes.withdraw(VERIFIER, sender=who)
+    with boa.reverts("stakes: free stake"):
+        task.attested(0)
 
 
 def test_reveal_shows_a_match(world: World, audited: Life) -> None:
     who = audited.drawn_verifiers[1]
     audited.revealed(1)
     assert event(world.market, "Revealed") == {"id": audited.id, "verifier": who, "position": 1, "matched": True}
-    assert [world.market.matched(audited.id, j) for j in (0, 1)] == [False, True]
-    assert [world.market.revealed(audited.id, j) for j in (0, 1)] == [False, True]
-    assert (audited.info.reveals, audited.info.matches) == (1, 1)
+    assert (audited.info.revealed, audited.info.matched) == (0b10, 0b10)
     with boa.reverts("market: revealed"):
         audited.revealed(1)
 
@@ -107,17 +124,16 @@ def test_reveal_shows_a_match(world: World, audited: Life) -> None:
 def test_reveal_shows_that_an_attestation_was_made_up(world: World, drawn: Life) -> None:
     drawn.attested_lazily(0).attested(1).revealed(0)
     assert event(world.market, "Revealed")["matched"] is False
-    assert not world.market.matched(drawn.id, 0)
-    assert (drawn.info.reveals, drawn.info.matches) == (1, 0)
+    assert (drawn.info.revealed, drawn.info.matched) == (0b01, 0)
 
 
 def test_a_copied_attestation_does_not_match(world: World, drawn: Life) -> None:
     """The seal binds the address: who copies another verifier's has attested to nothing."""
     drawn.attested(0)
-    copied = world.market.attestation(drawn.id, 0)
-    world.market.attest(drawn.id, copied, sender=drawn.drawn_verifiers[1])
+    copied = drawn.sealed_by(drawn.drawn_verifiers[0])
+    world.market.attest(drawn.key, drawn.sworn, copied, sender=drawn.drawn_verifiers[1])
     drawn.revealed()
-    assert [world.market.matched(drawn.id, j) for j in (0, 1)] == [True, False]
+    assert drawn.info.matched == 0b01
 
 
 @pytest.mark.parametrize(
@@ -127,8 +143,8 @@ def test_a_copied_attestation_does_not_match(world: World, drawn: Life) -> None:
 def test_reveal_of_many_shapes(world: World, steps: int, interval: int, verifiers: int, audit: int) -> None:
     task = world.task(steps=steps, interval=interval, verifiers=verifiers, audit_intervals=audit)
     task.posted().accepted().committed().drawn().attested().revealed()
-    assert task.info.matches == verifiers
-    assert len(task.result.levels) - 1 == world.market.proof_depth(task.id)
+    assert task.info.matched == 2**verifiers - 1
+    assert len(task.result.levels) - 1 == world.market.proof_depth(task.terms)
 
 
 @pytest.mark.parametrize("which", range(5), ids=["digests", "prev_roots", "state_roots", "batches", "proofs"])
@@ -139,7 +155,7 @@ def test_reveal_of_something_else_than_the_commitment(audited: Life, which: int,
     last = audited.picks(0)[item] == audited.result.intervals - 1
     with boa.reverts("market: final root" if which == 2 and last else "market: proof"):
         audited.revealed(0, lists=lists)
-    assert audited.info.reveals == 0
+    assert audited.info.revealed == 0
 
 
 def test_reveal_with_another_program_or_step_count(world: World) -> None:
@@ -190,10 +206,10 @@ def test_only_the_solver_reveals_and_only_for_those_who_attested(world: World, d
     drawn.attested(0).late().expired()
     for who in (world.stranger, world.submitter, drawn.drawn_verifiers[0]):
         with boa.reverts("market: not the solver"):
-            world.market.reveal(drawn.id, 0, *lists, sender=who)
-    for position in (1, 2, 2**256 - 1):
-        with boa.reverts("market: not attested"):
-            world.market.reveal(drawn.id, position, *lists, sender=world.solver)
+            world.market.reveal(drawn.key, drawn.sworn, 0, *lists, sender=who)
+    for position, reason in ((1, "not attested"), (2, "position"), (2**256 - 1, "position")):
+        with boa.reverts(f"market: {reason}"):
+            world.market.reveal(drawn.key, drawn.sworn, position, *lists, sender=world.solver)
     drawn.revealed(0)
 
 
@@ -201,84 +217,3 @@ def test_reveal_in_the_last_second_but_not_later(audited: Life) -> None:
     audited.last_moment().revealed(0).late()
     with boa.reverts("market: expired"):
         audited.revealed(1)
-
-
-def test_a_mismatch_refunds_everything_at_once(world: World, drawn: Life) -> None:
-    who = drawn.drawn_verifiers[1]
-    drawn.attested(0).attested_mismatch(1, LIE).claimed(1, LIE)
-    logged = dict(events(world.market))
-    assert list(logged) == ["Mismatch", "Credited", "Refunded"]
-    assert logged["Refunded"]["reason"] == "mismatch"
-    assert logged["Mismatch"] == {
-        "id": drawn.id,
-        "verifier": who,
-        "interval": 2,
-        "step": 15,
-        "found_root": b"\x0f" * 32,
-        "reason": 1,
-    }
-    assert (drawn.state, world.market.owed(world.submitter)) == (REFUNDED, drawn.terms.escrow)
-    assert world.market.owed(world.solver) == world.market.owed(who) == 0
-    with boa.reverts("market: state"):
-        drawn.claimed(1, LIE)
-
-
-def test_a_mismatch_may_be_claimed_after_reveals_and_after_the_deadline(world: World, drawn: Life) -> None:
-    drawn.attested(0).attested_mismatch(1, LIE).revealed()
-    assert drawn.info.matches == 1
-    drawn.late().claimed(1, LIE)
-    assert drawn.state == REFUNDED
-
-
-@pytest.mark.parametrize("field", range(5), ids=["interval", "step", "found_root", "reason", "salt"])
-def test_a_claim_must_open_the_seal(drawn: Life, field: int) -> None:
-    drawn.attested(0).attested_mismatch(1, LIE)
-    other = list(LIE)
-    other[field] = other[field] + 1 if isinstance(other[field], int) else b"\x01" * 32
-    with boa.reverts("market: opening"):
-        drawn.claimed(1, tuple(other))
-
-
-def test_only_the_sealer_claims(world: World, drawn: Life) -> None:
-    drawn.attested(0).attested_mismatch(1, LIE)
-    with boa.reverts("market: opening"):
-        drawn.claimed(0, LIE)
-    for who in (world.stranger, world.submitter):
-        with boa.reverts("market: not a drawn verifier"):
-            world.market.claim_mismatch(drawn.id, *LIE, sender=who)
-
-
-def test_another_verifiers_sealed_mismatch_cannot_be_taken_over(world: World, drawn: Life) -> None:
-    thief, owner = drawn.drawn_verifiers
-    world.market.attest(drawn.id, mismatch(drawn.id, owner, LIE), sender=thief)
-    drawn.attested_mismatch(1, LIE)
-    with boa.reverts("market: opening"):
-        drawn.claimed(0, LIE)
-
-
-def test_no_claim_while_others_still_attest(drawn: Life) -> None:
-    drawn.attested_mismatch(1, LIE)
-    with boa.reverts("market: state"):
-        drawn.claimed(1, LIE)
-
-
-@pytest.mark.parametrize("reason", [1, 2, 3, 4])
-@pytest.mark.parametrize(("interval", "step"), [(0, 0), (8, 43)])
-def test_every_kind_of_mismatch(drawn: Life, reason: int, interval: int, step: int) -> None:
-    lie = (interval, step, bytes(32), reason, b"\x01" * 32)
-    assert drawn.attested(0).attested_mismatch(1, lie).claimed(1, lie).state == REFUNDED
-
-
-@pytest.mark.parametrize(
-    ("lie", "reason"),
-    [
-        ((0, 0, bytes(32), 0, bytes(32)), "market: reason"),
-        ((0, 0, bytes(32), 5, bytes(32)), "market: reason"),
-        ((9, 0, bytes(32), 1, bytes(32)), "market: interval"),
-        ((0, 44, bytes(32), 1, bytes(32)), "market: step"),
-    ],
-)
-def test_claims_that_name_no_place(drawn: Life, lie: tuple[int, int, bytes, int, bytes], reason: str) -> None:
-    drawn.attested(0).attested_mismatch(1, lie)
-    with boa.reverts(reason):
-        drawn.claimed(1, lie)

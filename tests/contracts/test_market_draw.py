@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import boa
 import pytest
@@ -14,43 +15,44 @@ from contract_world import (
     VERIFIER,
     VERIFIER_MINIMUM,
     Life,
+    Sworn,
     World,
     event,
     events,
+    load,
 )
 
 
+@pytest.fixture(scope="module")
+def lottery() -> Any:
+    return load("lottery")
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 16, 17, 60])
-def test_permute_is_the_specified_permutation(world: World, n: int) -> None:
+def test_permute_is_the_specified_permutation(lottery: Any, n: int) -> None:
     key = random.Random(n).randbytes(32)
-    image = [world.market.permute(x, n, key) for x in range(n)]
+    image = [lottery.permute(x, n, key) for x in range(n)]
     assert image == [permute(x, n, key) for x in range(n)]
     assert sorted(image) == list(range(n))
 
 
 @pytest.mark.parametrize("n", [257, 1024, 65_537, 2**20 - 1, 2**31 + 11, 2**32])
-def test_permute_of_large_sets(world: World, n: int) -> None:
+def test_permute_of_large_sets(lottery: Any, n: int) -> None:
     draw = random.Random(n)
     for _ in range(6):
         x, key = draw.randrange(n), draw.randbytes(32)
-        assert world.market.permute(x, n, key) == permute(x, n, key)
+        assert lottery.permute(x, n, key) == permute(x, n, key)
 
 
 @pytest.mark.parametrize("key", [bytes(32), b"\xff" * 32])
-def test_permute_with_extreme_keys(world: World, key: bytes) -> None:
-    assert [world.market.permute(x, 9, key) for x in range(9)] == [permute(x, 9, key) for x in range(9)]
-
-
-@pytest.mark.parametrize(("x", "n"), [(0, 0), (5, 5), (0, 2**32 + 1)])
-def test_permute_outside_its_domain(world: World, x: int, n: int) -> None:
-    with boa.reverts("market: permute"):
-        world.market.permute(x, n, bytes(32))
+def test_permute_with_extreme_keys(lottery: Any, key: bytes) -> None:
+    assert [lottery.permute(x, 9, key) for x in range(9)] == [permute(x, 9, key) for x in range(9)]
 
 
 def expected(task: Life, anchor: int, barred: set[object] = frozenset()) -> list[object]:
     """Who must be drawn, by the specification, as the list of verifiers is now."""
     seed = seed_of(World.block_hash(anchor), task.id, task.result.root)
-    stakes, seats = task.world.stakes, task.info.seats
+    stakes, seats = task.world.stakes, task.sworn.seats
     seated = [stakes.at(VERIFIER, seat) for seat in walk(seats, seed)]
     return [who for who in seated if who not in barred][: task.terms.verifiers]
 
@@ -61,34 +63,59 @@ def test_draw_follows_the_block_hash(world: World) -> None:
     deadline = task.info.deadline
     world.mine(3)
     wanted = expected(task, anchor)
-    world.market.draw(task.id, sender=world.stranger)
+    drawn = Sworn(*world.market.draw(task.key, task.sworn, sender=world.stranger))
     seed = seed_of(World.block_hash(anchor), task.id, task.result.root)
-    assert event(world.market, "Drawn") == {"id": task.id, "verifiers": wanted, "audit_seed": audit_seed_of(seed)}
-    assert task.drawn_verifiers == wanted
+    assert event(world.market, "Drawn") == {"id": task.id, "verifiers": wanted, "seed": seed}
+    assert drawn == task.sworn._replace(seed=seed, verifiers=wanted)
     assert len(wanted) == 2
-    assert (task.info.seed, task.info.audit_seed) == (seed, audit_seed_of(seed))
+    assert world.market.results(task.id) == drawn.hash
     assert (task.state, task.info.deadline) == (COMMITTED, deadline)
 
 
-def test_each_verifier_has_its_own_intervals(world: World) -> None:
+def test_each_verifier_has_its_own_intervals(world: World, lottery: Any) -> None:
     task = world.task(verifiers=3).posted().accepted().committed().drawn()
-    picks = [world.market.drawn_intervals(task.id, j) for j in range(3)]
-    assert picks == [drawn_intervals(j, 3, 9, task.info.audit_seed) for j in range(3)]
+    picks = [lottery.drawn_intervals(task.terms, task.sworn.seed, j) for j in range(3)]
+    assert picks == [drawn_intervals(j, 3, 9, audit_seed_of(task.sworn.seed)) for j in range(3)]
     assert sorted(k for mine in picks for k in mine) == list(range(9))
-    with boa.reverts("market: position"):
-        world.market.drawn_intervals(task.id, 3)
 
 
-def test_intervals_wrap_when_there_are_too_few(world: World) -> None:
+def test_intervals_wrap_when_there_are_too_few(world: World, lottery: Any) -> None:
     task = world.task(steps=10, verifiers=3, audit_intervals=2).posted().accepted().committed().drawn()
-    assert [sorted(world.market.drawn_intervals(task.id, j)) for j in range(3)] == [[0, 1]] * 3
+    assert [sorted(lottery.drawn_intervals(task.terms, task.sworn.seed, j)) for j in range(3)] == [[0, 1]] * 3
 
 
-def test_nothing_is_drawn_before_the_draw(world: World) -> None:
+def test_the_first_attestation_draws(world: World) -> None:
+    task = world.task(verifiers=1).posted().accepted().committed().previewed()
+    assert world.market.results(task.id) == task.sworn_before_draw.hash
+    task.attested(0)
+    assert [name for name, _ in events(world.market)] == ["Drawn", "Attested", "Audited"]
+    assert world.market.results(task.id) == task.sworn.hash
+
+
+def test_a_later_attestation_names_the_drawn_result(world: World) -> None:
+    task = world.task().posted().accepted().committed().previewed().attested(0)
+    stale = task.sworn_before_draw
+    with boa.reverts("market: result"):
+        world.market.attest(task.key, stale, task.match_of(1), sender=task.drawn_verifiers[1])
+    task.attested(1)
+
+
+def test_an_attestation_after_256_blocks_has_to_wait_for_a_draw(world: World) -> None:
     task = world.task().posted().accepted().committed()
-    assert task.drawn_verifiers == []
-    with boa.reverts("market: position"):
-        world.market.drawn_intervals(task.id, 0)
+    world.mine(257)
+    with boa.reverts("market: too late"):
+        world.market.attest(task.key, task.sworn, b"\x01" * 32, sender=world.verifiers[0])
+
+
+def test_a_result_that_is_not_the_task_s_is_refused(world: World) -> None:
+    task = world.task().posted().accepted().committed()
+    world.mine()
+    for change in ({"root": b"\x01" * 32}, {"anchor": 1}, {"seats": 1}, {"committed_at": 0}, {"final_root": bytes(32)}):
+        with boa.reverts("market: result"):
+            world.market.draw(task.key, task.sworn._replace(**change), sender=world.stranger)
+    faked = task.sworn._replace(seed=b"\x01" * 32, verifiers=[world.stranger])
+    with boa.reverts("market: result"):
+        world.market.attest(task.key, faked, b"\x01" * 32, sender=world.stranger)
 
 
 def test_draw_needs_a_later_block(world: World) -> None:
@@ -97,7 +124,7 @@ def test_draw_needs_a_later_block(world: World) -> None:
         task.drawn()
     task.committed()
     with boa.reverts("market: too early"):
-        world.market.draw(task.id, sender=world.stranger)
+        task.drawn_now()
     task.drawn()
     with boa.reverts("market: drawn"):
         task.drawn()
@@ -106,10 +133,10 @@ def test_draw_needs_a_later_block(world: World) -> None:
 def test_draw_before_the_deadline_only(world: World) -> None:
     first, second = (world.task(salt).posted().accepted().committed() for salt in (1, 2))
     first.last_moment()
-    world.market.draw(first.id, sender=world.stranger)
+    first.drawn_now()
     second.late()
     with boa.reverts("market: expired"):
-        world.market.draw(second.id, sender=world.stranger)
+        second.drawn_now()
 
 
 def test_the_256th_block_still_has_the_hash(world: World) -> None:
@@ -117,7 +144,7 @@ def test_the_256th_block_still_has_the_hash(world: World) -> None:
     anchor = world.height
     world.mine(256)
     wanted = expected(task, anchor)
-    world.market.draw(task.id, sender=world.stranger)
+    task.drawn_now()
     assert task.drawn_verifiers == wanted
 
 
@@ -125,16 +152,16 @@ def test_a_forgotten_draw_takes_a_new_block(world: World) -> None:
     task = world.task().posted().accepted().committed()
     world.mine(257)
     late = world.verifier()
-    world.market.draw(task.id, sender=world.stranger)
+    task.drawn_now()
     anchor = world.height
-    assert event(world.market, "Reanchored") == {"id": task.id, "anchor": anchor}
+    assert event(world.market, "Reanchored") == {"id": task.id, "anchor": anchor, "seats": 5}
     assert task.drawn_verifiers == []
-    assert (task.info.anchor, task.info.seats) == (anchor, 5)
+    assert (task.sworn.anchor, task.sworn.seats) == (anchor, 5)
     with boa.reverts("market: too early"):
-        world.market.draw(task.id, sender=world.stranger)
+        task.drawn_now()
     world.mine(256)
     wanted = expected(task, anchor)
-    world.market.draw(task.id, sender=world.stranger)
+    task.drawn_now()
     assert task.drawn_verifiers == wanted
     assert late in [world.stakes.at(VERIFIER, i) for i in range(5)]
 
@@ -143,7 +170,7 @@ def test_a_chain_without_block_hashes_does_not_draw_a_known_lot(world: World) ->
     task = world.task().posted().accepted().committed()
     world.mine()
     boa.env.evm.patch.prev_hashes = [bytes(32)] * 256
-    world.market.draw(task.id, sender=world.stranger)
+    task.drawn_now()
     assert [name for name, _ in events(world.market)] == ["Reanchored"]
 
 
@@ -192,7 +219,7 @@ def test_too_few_are_left(world: World) -> None:
         world.stakes.leave(VERIFIER, sender=who)
     world.mine()
     with boa.reverts("market: too few verifiers"):
-        world.market.draw(task.id, sender=world.stranger)
+        task.drawn_now()
     task.late().expired()
     assert event(world.market, "Refunded")["reason"] == "not drawn"
 
@@ -209,11 +236,11 @@ def test_a_draw_looks_at_128_seats_at_most(world: World, place: int, found: bool
         world.stakes.leave(VERIFIER, sender=who)
     assert world.stakes.at(VERIFIER, 0) == crowd[-1]
     if found:
-        world.market.draw(task.id, sender=world.stranger)
+        task.drawn_now()
         assert task.drawn_verifiers == [crowd[-1]]
     else:
         with boa.reverts("market: too few verifiers"):
-            world.market.draw(task.id, sender=world.stranger)
+            task.drawn_now()
 
 
 def test_the_lot_is_fair(world: World) -> None:

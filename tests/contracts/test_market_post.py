@@ -14,16 +14,19 @@ from contract_world import (
     SOLVER,
     SOLVER_MINIMUM,
     VERIFIER,
+    VERIFIER_LOCK,
     VERIFIER_MINIMUM,
+    WHISTLEBLOWER_LOCK,
+    Key,
+    Sworn,
     Terms,
+    Work,
     World,
     deploy,
     event,
     events,
 )
 from eth.exceptions import Revert
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 NOBODY = "0x" + "0" * 40
 
@@ -31,17 +34,30 @@ NOBODY = "0x" + "0" * 40
 def test_the_market_knows_its_currency_and_registry(world: World) -> None:
     assert world.market.token() == world.token.address
     assert world.market.stakes() == world.stakes.address
-    for token, stakes, reason in [
-        (world.stranger, world.stakes.address, "market: token"),
-        (world.token.address, world.stranger, "market: stakes"),
+    assert world.market.game() == world.game.address
+    assert (world.market.verifier_lock(), world.market.whistleblower_lock()) == (VERIFIER_LOCK, WHISTLEBLOWER_LOCK)
+    for token, stakes, game, reason in [
+        (world.stranger, world.stakes.address, world.stranger, "market: token"),
+        (world.token.address, world.stranger, world.stranger, "market: stakes"),
+        (world.token.address, world.stakes.address, NOBODY, "market: game"),
     ]:
         with pytest.raises(Revert, match=reason):
-            deploy("market", ("address", token), ("address", stakes))
+            deploy("market", ("address", token), ("address", stakes), ("address", game))
 
 
-def test_task_id(world: World) -> None:
-    wanted = keccak(encode(["address", "bytes32"], [world.stranger, b"\x07" * 32]))
-    assert world.market.task_id(world.stranger, b"\x07" * 32) == wanted
+def test_task_id_binds_submitter_salt_and_terms(world: World) -> None:
+    key = world.task(7).key
+    ids = {
+        world.market.task_id(one)
+        for one in (
+            key,
+            Key(world.stranger, key.salt, key.terms),
+            Key(key.submitter, b"\x08" * 32, key.terms),
+            Key(key.submitter, key.salt, key.terms._replace(price=1)),
+        )
+    }
+    assert len(ids) == 4
+    assert key.id in ids
 
 
 def test_post_pulls_the_escrow(world: World) -> None:
@@ -49,29 +65,66 @@ def test_post_pulls_the_escrow(world: World) -> None:
     money = world.token.balanceOf(world.submitter)
     assert task.state == NONE
     assert world.market.escrow_of(task.terms) == task.terms.escrow == 1_140_000
-    assert world.market.post(task.salt, task.terms, sender=world.submitter) == task.id
+    assert world.market.post(task.salt, task.terms, task.work, sender=world.submitter) == task.id
     assert event(world.market, "Posted") == {
         "id": task.id,
         "submitter": world.submitter,
-        "spec": task.terms.spec,
-        "program_root": task.terms.program_root,
-        "price": 1_000_000,
-        "fee": 70_000,
-        "verifiers": 2,
+        "salt": task.salt,
+        "terms": tuple(task.terms),
+        "work": tuple(task.work),
         "escrow": 1_140_000,
         "deadline": world.now + 100,
     }
     info = task.info
-    assert (info.state, info.deadline, info.submitter, info.solver) == (OPEN, world.now + 100, world.submitter, NOBODY)
-    assert tuple(info.terms) == tuple(task.terms)
+    assert (info.id, info.state, info.deadline, info.solver) == (task.id, OPEN, world.now + 100, NOBODY)
     assert world.token.balanceOf(world.submitter) == money - 1_140_000
     assert world.token.balanceOf(world.market.address) == 1_140_000
 
 
-def test_tasks_are_listed_in_order(world: World) -> None:
-    ids = [world.task(salt).posted().id for salt in (5, 3, 9)]
-    assert world.market.task_count() == 3
-    assert [world.market.task_at(i) for i in range(3)] == ids
+def test_post_spends_what_is_owed_first(world: World) -> None:
+    world.market.deposit(1_140_005, sender=world.submitter)
+    assert event(world.market, "Deposited") == {"account": world.submitter, "amount": 1_140_005}
+    money = world.token.balanceOf(world.submitter)
+    world.task(1).posted()
+    assert (world.market.owed(world.submitter), world.token.balanceOf(world.submitter)) == (5, money)
+    world.task(2).posted()
+    assert (world.market.owed(world.submitter), world.token.balanceOf(world.submitter)) == (0, money - 1_140_000 + 5)
+    assert world.token.balanceOf(world.market.address) == 2 * 1_140_000
+
+
+def test_a_deposit_comes_back(world: World) -> None:
+    world.market.deposit(7, sender=world.stranger)
+    assert world.market.withdraw(sender=world.stranger) == 7
+    with boa.reverts("token: balance"):
+        world.market.deposit(10**12, sender=world.stranger)
+
+
+def test_terms_must_be_those_of_the_work(world: World) -> None:
+    task = world.task()
+    task.work = Work(seed=8)
+    with boa.reverts("market: work"):
+        task.posted()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"rows": 0}, "market: rows"),
+        ({"batch_size": 0}, "market: rows"),
+        *(({"ways": ways}, "market: ways") for ways in (0, 1, 3, 128)),
+        ({"clock": 0}, "market: clock"),
+        ({"clock": 30 * 86400 + 1}, "market: clock"),
+        ({"extension": 0}, "market: clock"),
+        ({"extension": 2**256 - 1}, "market: clock"),
+        ({"bond": 2**88}, "market: amount"),
+    ],
+)
+def test_work_that_cannot_be_disputed(world: World, changes: dict[str, int], reason: str) -> None:
+    work = Work(**changes)
+    task = world.task(work=work.hash)
+    task.work = work
+    with boa.reverts(reason):
+        task.posted()
 
 
 def test_a_post_that_is_sent_twice_is_paid_once(world: World) -> None:
@@ -79,7 +132,7 @@ def test_a_post_that_is_sent_twice_is_paid_once(world: World) -> None:
     money = world.token.balanceOf(world.submitter)
     with boa.reverts("market: already posted"):
         task.posted()
-    world.market.cancel(task.id, sender=world.submitter)
+    world.market.cancel(task.key, sender=world.submitter)
     with boa.reverts("market: already posted"):
         task.posted()
     assert world.token.balanceOf(world.submitter) == money
@@ -87,9 +140,9 @@ def test_a_post_that_is_sent_twice_is_paid_once(world: World) -> None:
 
 def test_another_submitter_may_use_the_same_salt(world: World) -> None:
     task = world.task().posted()
-    other = world.market.post(task.salt, task.terms, sender=world.stranger)
+    other = world.market.post(task.salt, task.terms, task.work, sender=world.stranger)
     assert other != task.id
-    assert world.market.tasks(other).submitter == world.stranger
+    assert world.market.state(other) == OPEN
 
 
 def test_post_needs_the_money(world: World) -> None:
@@ -98,7 +151,7 @@ def test_post_needs_the_money(world: World) -> None:
     world.token.approve(world.market.address, 1_139_999, sender=world.submitter)
     with boa.reverts("token: allowance"):
         world.task().posted()
-    assert world.market.task_count() == 0
+    assert world.task().state == NONE
 
 
 @pytest.mark.parametrize(
@@ -106,6 +159,8 @@ def test_post_needs_the_money(world: World) -> None:
     [
         ({"price": 2**128}, "market: amount"),
         ({"fee": 2**128}, "market: amount"),
+        ({"collateral": 2**88}, "market: amount"),
+        ({"patrol_for": 301}, "market: patrol"),
         ({"steps": 0}, "market: steps"),
         ({"steps": 2**53 + 1}, "market: steps"),
         ({"interval": 0}, "market: interval"),
@@ -124,7 +179,7 @@ def test_post_needs_the_money(world: World) -> None:
 def test_terms_that_cannot_be_carried_out(world: World, changes: dict[str, int], reason: str) -> None:
     terms = Terms(**changes)
     with boa.reverts(reason):
-        world.market.post(b"\x01" * 32, terms, sender=world.submitter)
+        world.market.post(b"\x01" * 32, terms, Work(), sender=world.submitter)
 
 
 @pytest.mark.parametrize(
@@ -144,20 +199,14 @@ def test_terms_at_their_limits(world: World, changes: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(("intervals", "depth"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (2**20 - 1, 20)])
 def test_proof_depth_is_that_of_the_padded_tree(world: World, intervals: int, depth: int) -> None:
-    task = world.task(steps=3 * intervals - 1, interval=3, audit_intervals=1).posted()
-    assert world.market.proof_depth(task.id) == depth
+    assert world.market.proof_depth(Terms(steps=3 * intervals - 1, interval=3, audit_intervals=1)) == depth
     if intervals < 10:
         assert len(Result.random(3 * intervals - 1, 3, b"").levels) == depth + 1
 
 
-def test_proof_depth_of_nothing(world: World) -> None:
-    with boa.reverts("market: state"):
-        world.market.proof_depth(b"\x01" * 32)
-
-
 def test_cancel_gives_everything_back(world: World) -> None:
     task = world.task().posted()
-    world.market.cancel(task.id, sender=world.submitter)
+    world.market.cancel(task.key, sender=world.submitter)
     assert event(world.market, "Refunded") == {
         "id": task.id,
         "submitter": world.submitter,
@@ -171,10 +220,10 @@ def test_cancel_gives_everything_back(world: World) -> None:
 def test_only_the_submitter_cancels_and_only_an_open_task(world: World) -> None:
     task = world.task().posted()
     with boa.reverts("market: not the submitter"):
-        world.market.cancel(task.id, sender=world.stranger)
+        world.market.cancel(task.key, sender=world.stranger)
     task.accepted()
     with boa.reverts("market: state"):
-        world.market.cancel(task.id, sender=world.submitter)
+        world.market.cancel(task.key, sender=world.submitter)
 
 
 def test_accept_assigns(world: World) -> None:
@@ -182,6 +231,7 @@ def test_accept_assigns(world: World) -> None:
     world.mine(seconds=50)
     task.accepted()
     assert event(world.market, "Accepted") == {"id": task.id, "solver": world.solver, "deadline": world.now + 200}
+    assert world.locked(world.solver, SOLVER) == 400
     assert (task.info.state, task.info.solver, task.info.deadline) == (ASSIGNED, world.solver, world.now + 200)
     with boa.reverts("market: state"):
         task.accepted()
@@ -190,18 +240,32 @@ def test_accept_assigns(world: World) -> None:
 def test_accept_needs_a_staked_solver(world: World) -> None:
     task = world.task().posted()
     for who in (world.stranger, world.verifiers[0]):
-        with boa.reverts("market: not a solver"):
-            world.market.accept(task.id, sender=who)
+        with boa.reverts("stakes: not active"):
+            world.market.accept(task.key, sender=who)
     world.stakes.leave(SOLVER, sender=world.solver)
-    with boa.reverts("market: not a solver"):
+    with boa.reverts("stakes: not active"):
         task.accepted()
+
+
+def test_accept_needs_the_collateral_to_be_free(world: World) -> None:
+    small = world.member(SOLVER, SOLVER_MINIMUM)
+    world.task(1).posted().accepted(small)
+    second = world.task(2).posted()
+    with boa.reverts("stakes: free stake"):
+        second.accepted(small)
+    world.stakes.register(SOLVER, 300, "", sender=small)
+    second.accepted(small)
+    assert world.locked(small, SOLVER) == 800
+    with boa.reverts("stakes: free stake"):
+        world.task(3, collateral=1).posted().accepted(small)
+    world.task(4, collateral=0).posted().accepted(small)
 
 
 def test_nobody_solves_its_own_task(world: World) -> None:
     world.stakes.register(SOLVER, SOLVER_MINIMUM, "", sender=world.submitter)
     task = world.task().posted()
     with boa.reverts("market: own task"):
-        world.market.accept(task.id, sender=world.submitter)
+        world.market.accept(task.key, sender=world.submitter)
 
 
 def test_accept_in_the_last_second_but_not_later(world: World) -> None:
@@ -239,12 +303,13 @@ def test_commit_swears(world: World) -> None:
         "final_root": task.result.final_root,
         "trajectory": b"\x33" * 32,
         "trajectory_size": 4711,
+        "committed_at": world.now,
+        "anchor": world.height,
+        "seats": 4,
         "deadline": world.now + 300,
     }
-    info = task.info
-    assert (info.state, info.deadline, info.anchor, info.seats) == (COMMITTED, world.now + 300, world.height, 4)
-    assert (info.root, info.final_root) == (task.result.root, task.result.final_root)
-    assert (info.trajectory, info.trajectory_size) == (b"\x33" * 32, 4711)
+    assert (task.state, task.info.deadline) == (COMMITTED, world.now + 300)
+    assert world.market.results(task.id) == task.sworn.hash
     with boa.reverts("market: state"):
         task.committed()
 
@@ -255,13 +320,13 @@ def test_only_the_solver_commits_and_only_to_something(world: World) -> None:
         task.committed()
     task.accepted()
     with boa.reverts("market: not the solver"):
-        world.market.commit(task.id, b"\x01" * 32, b"\x01" * 32, b"\x01" * 32, 1, sender=world.stranger)
+        world.market.commit(task.key, b"\x01" * 32, b"\x01" * 32, b"\x01" * 32, 1, sender=world.stranger)
     with boa.reverts("market: root"):
         task.committed(root=bytes(32))
 
 
 def test_commit_in_the_last_second_but_not_later(world: World) -> None:
-    first, second = world.task(1).posted().accepted(), world.task(2).posted().accepted()
+    first, second = (world.task(n).posted().accepted() for n in (1, 2))
     first.last_moment().committed()
     second.late()
     with boa.reverts("market: expired"):
@@ -271,17 +336,21 @@ def test_commit_in_the_last_second_but_not_later(world: World) -> None:
 def test_an_unknown_task_can_do_nothing(world: World) -> None:
     task, market, who = world.task(), world.market, world.stranger
     lists = [[], [], [], [], []]
+    key, sworn, game = task.key, Sworn(), world.game
     for call in (
-        lambda: market.cancel(task.id, sender=who),
-        lambda: market.accept(task.id, sender=who),
-        lambda: market.commit(task.id, task.id, task.id, task.id, 1, sender=who),
-        lambda: market.draw(task.id, sender=who),
-        lambda: market.attest(task.id, task.id, sender=who),
-        lambda: market.close(task.id, sender=who),
-        lambda: market.reveal(task.id, 0, *lists, sender=who),
-        lambda: market.claim_mismatch(task.id, 0, 0, task.id, 1, task.id, sender=who),
-        lambda: market.settle(task.id, sender=who),
-        lambda: market.expire(task.id, sender=who),
+        lambda: market.cancel(key, sender=who),
+        lambda: market.accept(key, sender=who),
+        lambda: market.commit(key, task.id, task.id, task.id, 1, sender=who),
+        lambda: market.draw(key, sworn, sender=who),
+        lambda: market.attest(key, sworn, task.id, sender=who),
+        lambda: market.accuse(key, sworn, task.id, sender=who),
+        lambda: market.reveal(key, sworn, 0, *lists, sender=who),
+        lambda: market.concede(key, sworn, 0, sender=who),
+        lambda: game.dispute(key, sworn, who, 1, 0, task.id, sender=who),
+        lambda: game.rule(key, sworn, who, True, sender=who),
+        lambda: market.settle(key, sworn, sender=who),
+        lambda: market.expire(key, sworn, sender=who),
+        lambda: market.release(task.id, who, 0, 0, task.id, sender=who),
     ):
         with boa.reverts("market: state"):
             call()

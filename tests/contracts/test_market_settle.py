@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import boa
 import pytest
-from contract_world import AUDITED, REFUNDED, SETTLED, VERIFIER, VERIFIER_MINIMUM, Life, World, event, events
+from contract_world import (
+    AUDITED,
+    REFUNDED,
+    SETTLED,
+    SOLVER,
+    SOLVER_STAKE,
+    VERIFIER,
+    VERIFIER_MINIMUM,
+    Life,
+    World,
+    event,
+    events,
+)
 
-LIE = (2, 15, b"\x0f" * 32, 1, b"\x5a" * 32)
+LIE = (1, 2, b"\x5a" * 32)
+"""A finding: kind, interval, salt."""
 
 
 @pytest.fixture
@@ -18,11 +31,18 @@ def owed(world: World, *people: object) -> list[int]:
     return [world.market.owed(who) for who in people]
 
 
+def nothing_is_locked(world: World) -> bool:
+    return world.locked(world.solver, SOLVER) == 0 and all(world.locked(who, VERIFIER) == 0 for who in world.verifiers)
+
+
 def refund_reason(world: World, task: Life) -> str:
     """Why; and nobody but the submitter got anything."""
     logged = event(world.market, "Refunded")
-    assert logged["amount"] == task.terms.escrow == world.market.owed(world.submitter)
+    silence = task.terms.collateral // 4 if logged["reason"] == "not revealed" else 0
+    assert logged["amount"] == task.terms.escrow == world.market.owed(world.submitter) - silence
     assert owed(world, world.solver, *world.verifiers) == [0] * 5
+    assert world.stakes.stake_of(world.solver, SOLVER) == SOLVER_STAKE - 4 * silence
+    assert nothing_is_locked(world)
     assert task.state == REFUNDED
     return logged["reason"]
 
@@ -43,6 +63,8 @@ def test_an_honest_task_pays_everybody(world: World, drawn: Life) -> None:
     assert credits == [(world.solver, 1_000_000), (a, 70_000), (b, 70_000)]
     assert owed(world, world.solver, a, b, world.submitter) == [1_000_000, 70_000, 70_000, 0]
     assert drawn.state == SETTLED
+    assert world.market.results(drawn.id) == bytes(32)
+    assert nothing_is_locked(world)
 
 
 def test_a_task_is_settled_once(world: World, drawn: Life) -> None:
@@ -77,19 +99,32 @@ def test_a_lazy_verifier_costs_time_and_is_not_paid(world: World, drawn: Life) -
     assert owed(world, world.solver, diligent, lazy, world.submitter) == [1_000_000, 70_000, 0, 70_000]
 
 
-def test_a_mismatch_can_still_be_claimed_while_the_window_is_open(world: World, drawn: Life) -> None:
-    """So settling must wait, although every reveal is in and one verifier matched."""
-    drawn.attested(0).attested_mismatch(1, LIE).revealed().last_moment()
+def test_settle_waits_for_what_is_sealed(world: World, drawn: Life) -> None:
+    """Every reveal is in and one verifier matched, but the other's finding may still be opened; a claim alone moves nothing."""
+    drawn.attested(0).attested_finding(1, LIE).revealed().last_moment()
     with boa.reverts("market: reveal window"):
         drawn.settled()
-    drawn.claimed(1, LIE)
-    assert refund_reason(world, drawn) == "mismatch"
+    drawn.late().settled()
+    logged = event(world.market, "Settled")
+    assert (logged["paid"], logged["fees"], logged["refunded"]) == (1_000_000, 70_000, 70_000)
+    assert event(world.market, "LazyVerifier")["verifier"] == drawn.drawn_verifiers[1]
+
+
+def test_settle_waits_for_the_patrol(world: World) -> None:
+    task = world.task(patrol_for=200).posted().accepted().committed()
+    end = world.now + 200
+    task.drawn().attested().revealed()
+    world.mine(seconds=end - world.now)
+    with boa.reverts("market: reveal window"):
+        task.settled()
+    world.mine()
+    assert task.settled().state == SETTLED
 
 
 def test_a_verifier_that_did_not_attest_is_not_paid(world: World, drawn: Life) -> None:
     absent, present = drawn.drawn_verifiers
     drawn.attested(1).late().expired().revealed(1).settled()
-    assert [name for name, _ in events(world.market)] == ["Credited"] * 3 + ["Settled"]
+    assert nothing_is_locked(world)
     assert owed(world, world.solver, absent, present, world.submitter) == [1_000_000, 0, 70_000, 70_000]
 
 
@@ -176,8 +211,10 @@ def test_gas_of_a_whole_life(world: World, shape: tuple[int, int, int, int]) -> 
     steps, interval, verifiers, audit = shape
     task = world.task(steps=steps, interval=interval, verifiers=verifiers, audit_intervals=audit)
     gas: dict[str, int] = {}
-    for move in ("posted", "accepted", "committed", "drawn", "attested", "revealed", "settled"):
+    for move in ("posted", "accepted", "committed", "previewed", "attested", "revealed", "settled"):
         getattr(task, move)()
+        if move == "previewed":
+            continue
         gas[f"{move} (the last of {verifiers})" if move in ("attested", "revealed") else move] = cost(world)
     world.market.withdraw(sender=world.solver)
     gas["withdraw"] = cost(world)
@@ -200,8 +237,8 @@ def test_the_largest_reveal_fits_in_a_block(world: World) -> None:
     task = world.task(steps=2**14, interval=1, verifiers=16, audit_intervals=64)
     task.posted().accepted().committed().drawn()
     draw = cost(world)
-    task.attested(15).late().expired().revealed(15)
+    task.attested(15).late().expired().revealed()
     reveal = cost(world)
     print(f"\n16 verifiers, 64 of 16,384 intervals each: draw {draw:,}, reveal {reveal:,}")
     assert max(draw, reveal) < 15_000_000
-    assert task.info.matches == 1
+    assert task.info.matched == 1 << 15

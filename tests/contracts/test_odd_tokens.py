@@ -15,9 +15,11 @@ from contract_world import (
     UNBONDING,
     VERIFIER,
     VERIFIER_MINIMUM,
+    Key,
     Terms,
+    Work,
     World,
-    deploy_odd_token,
+    load,
 )
 
 
@@ -25,26 +27,26 @@ from contract_world import (
 def odd() -> Iterator[World]:
     """A world whose currency calls back."""
     with boa.env.anchor():
-        yield World(deploy_odd_token("calling_token"))
+        yield World(load("calling_token"))
 
 
 def settled(world: World) -> None:
     world.task().posted().accepted().committed().drawn().attested().revealed().settled()
 
 
-def token_posts(world: World, salt: bytes) -> bytes:
+def token_posts(world: World, salt: bytes) -> Key:
     """The token itself becomes a submitter, so that a call in its name means something."""
     token, market = world.token, world.market
     token.faucet(sender=world.stranger)
     token.transfer(token.address, 10**7, sender=world.stranger)
     token.act(token.address, token.approve.prepare_calldata(market.address, 10**7))
-    token.act(market.address, market.post.prepare_calldata(salt, Terms()))
-    return market.task_id(token.address, salt)
+    token.act(market.address, market.post.prepare_calldata(salt, Terms(), Work()))
+    return Key(token.address, salt, Terms())
 
 
 def test_a_token_that_keeps_a_part_cannot_be_escrowed() -> None:
     with boa.env.anchor():
-        world = World(deploy_odd_token("taxed_token"), members=False)
+        world = World(load("taxed_token"), members=False)
         with boa.reverts("market: fee on transfer"):
             world.task().posted()
         world.token.set_tax_free(world.submitter, True)
@@ -106,9 +108,24 @@ def test_the_market_is_shut_while_it_moves_money(odd: World, entry: str) -> None
         market.withdraw(sender=odd.solver)
     assert token.attempts() == 1
     assert not token.went_through()
-    assert market.tasks(mine).state == OPEN
+    assert market.state(mine.id) == OPEN
     token.act(market.address, planted)
-    assert market.tasks(mine).state == REFUNDED
+    assert market.state(mine.id) == REFUNDED
+
+
+def test_many_calls_in_one_open_no_back_door(odd: World) -> None:
+    """`multicall` takes no lock itself; the call inside still meets the one of the call that moves the money."""
+    token, market = odd.token, odd.market
+    mine = token_posts(odd, b"\x01" * 32)
+    settled(odd)
+    planted = market.multicall.prepare_calldata([market.cancel.prepare_calldata(mine)])
+    token.plant(market.address, planted)
+    market.multicall([market.withdraw.prepare_calldata()], sender=odd.solver)
+    assert token.attempts() == 1
+    assert not token.went_through()
+    assert market.state(mine.id) == OPEN
+    token.act(market.address, planted)
+    assert market.state(mine.id) == REFUNDED
 
 
 def reads(world: World) -> list[tuple[Any, bytes]]:
@@ -117,7 +134,7 @@ def reads(world: World) -> list[tuple[Any, bytes]]:
     return [
         (market, market.owed.prepare_calldata(who)),
         (market, market.tasks.prepare_calldata(b"\x01" * 32)),
-        (market, market.verifiers.prepare_calldata(b"\x01" * 32)),
+        (market, market.results.prepare_calldata(b"\x01" * 32)),
         (stakes, stakes.is_active.prepare_calldata(who, SOLVER)),
         (stakes, stakes.count.prepare_calldata(VERIFIER)),
         (stakes, stakes.stake_of.prepare_calldata(who, SOLVER)),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import boa
 import pytest
 from contract_world import (
+    BURNED,
     SOLVER,
     SOLVER_MINIMUM,
     UNBONDING,
     VERIFIER,
     VERIFIER_MINIMUM,
+    WHISTLEBLOWER,
+    WHISTLEBLOWER_MINIMUM,
     World,
     deploy,
-    deploy_odd_token,
     event,
+    load,
 )
 from eth.exceptions import Revert
 
@@ -27,28 +30,35 @@ def listed(world: World, role: int = VERIFIER) -> list[object]:
 def test_the_rules_are_public(world: World) -> None:
     stakes = world.stakes
     assert stakes.token() == world.token.address
-    assert (stakes.solver_minimum(), stakes.verifier_minimum()) == (SOLVER_MINIMUM, VERIFIER_MINIMUM)
-    assert (stakes.unbonding(), stakes.SOLVER(), stakes.VERIFIER()) == (UNBONDING, 1, 2)
+    minima = (stakes.solver_minimum(), stakes.verifier_minimum(), stakes.whistleblower_minimum())
+    assert minima == (SOLVER_MINIMUM, VERIFIER_MINIMUM, WHISTLEBLOWER_MINIMUM)
+    assert (stakes.unbonding(), stakes.market()) == (UNBONDING, world.market.address)
+    assert (stakes.SOLVER(), stakes.VERIFIER(), stakes.WHISTLEBLOWER()) == (1, 2, 3)
 
 
 @pytest.mark.parametrize(
-    ("token", "solver", "verifier", "unbonding", "reason"),
+    ("change", "reason"),
     [
-        (False, 1, 1, 1, "stakes: token"),
-        (True, 0, 1, 1, "stakes: minimum"),
-        (True, 1, 0, 1, "stakes: minimum"),
-        (True, 1, 1, 366 * 86400, "stakes: unbonding"),
+        ({"token": NOBODY}, "stakes: token"),
+        ({"market": NOBODY}, "stakes: market"),
+        ({"solver": 0}, "stakes: minimum"),
+        ({"verifier": 0}, "stakes: minimum"),
+        ({"whistleblower": 0}, "stakes: minimum"),
+        ({"unbonding": 366 * 86400}, "stakes: unbonding"),
     ],
 )
-def test_bad_rules_are_refused(
-    world: World, token: bool, solver: int, verifier: int, unbonding: int, reason: str
-) -> None:
-    where = world.token.address if token else world.stranger
+def test_bad_rules_are_refused(world: World, change: dict[str, object], reason: str) -> None:
+    rules = {"token": world.token.address, "market": world.stranger, "solver": 1, "verifier": 1, "whistleblower": 1}
+    rules |= {"unbonding": 1} | change
+    kinds = ["address", "address", *["uint256"] * 4]
     with pytest.raises(Revert, match=reason):
-        deploy("stakes", ("address", where), ("uint256", solver), ("uint256", verifier), ("uint256", unbonding))
+        deploy("stakes", *zip(kinds, rules.values(), strict=True))
 
 
-@pytest.mark.parametrize(("role", "minimum"), [(SOLVER, SOLVER_MINIMUM), (VERIFIER, VERIFIER_MINIMUM)])
+@pytest.mark.parametrize(
+    ("role", "minimum"),
+    [(SOLVER, SOLVER_MINIMUM), (VERIFIER, VERIFIER_MINIMUM), (WHISTLEBLOWER, WHISTLEBLOWER_MINIMUM)],
+)
 def test_register_takes_the_stake(world: World, role: int, minimum: int) -> None:
     who = world.person()
     money, pool = world.token.balanceOf(who), world.token.balanceOf(world.stakes.address)
@@ -64,7 +74,7 @@ def test_register_takes_the_stake(world: World, role: int, minimum: int) -> None
         "endpoint": "http://a",
     }
     assert world.stakes.is_active(who, role)
-    assert not world.stakes.is_active(who, 3 - role)
+    assert not any(world.stakes.is_active(who, other) for other in (1, 2, 3) if other != role)
     assert world.stakes.stake_of(who, role) == minimum
     assert world.stakes.endpoint_of(who, role) == "http://a"
     assert listed(world, role)[-1] == who
@@ -97,8 +107,8 @@ def test_one_address_may_hold_both_roles(world: World) -> None:
     assert not world.stakes.is_active(who, VERIFIER)
 
 
-@pytest.mark.parametrize("role", [0, 3, 2**256 - 1])
-def test_there_are_two_roles(world: World, role: int) -> None:
+@pytest.mark.parametrize("role", [0, 4, 2**256 - 1])
+def test_there_are_three_roles(world: World, role: int) -> None:
     with boa.reverts("stakes: role"):
         world.stakes.register(role, 10**6, "", sender=world.stranger)
     assert not world.stakes.is_active(world.stranger, role)
@@ -191,7 +201,7 @@ def test_seated_passes_over_those_who_came_later(world: World) -> None:
 
 def test_a_token_that_keeps_a_part_is_refused() -> None:
     with boa.env.anchor():
-        world = World(deploy_odd_token("taxed_token"), members=False)
+        world = World(load("taxed_token"), members=False)
         who = world.person()
         with boa.reverts("stakes: fee on transfer"):
             world.stakes.register(VERIFIER, VERIFIER_MINIMUM, "", sender=who)
@@ -202,7 +212,7 @@ def test_a_token_that_keeps_a_part_is_refused() -> None:
 
 def test_a_token_that_answers_false_is_refused() -> None:
     with boa.env.anchor():
-        world = World(deploy_odd_token("calling_token"))
+        world = World(load("calling_token"))
         world.stakes.leave(VERIFIER, sender=world.verifiers[0])
         world.mine(seconds=UNBONDING)
         world.token.set_silent(True)
@@ -211,3 +221,95 @@ def test_a_token_that_answers_false_is_refused() -> None:
         with boa.reverts("stakes: transfer"):
             world.stakes.withdraw(VERIFIER, sender=world.verifiers[0])
         assert world.stakes.stake_of(world.verifiers[0], VERIFIER) == VERIFIER_MINIMUM
+
+
+# -- what only the market may do ------------------------------------------------------------------------------------
+
+
+def held(world: World, who: object, role: int = VERIFIER) -> tuple[int, int]:
+    """Stake and its locked part."""
+    member = world.stakes.members(who, role)
+    return member.stake, member.locked
+
+
+def test_only_the_market_locks_unlocks_and_slashes(world: World) -> None:
+    who = world.verifiers[0]
+    for call in (
+        lambda: world.stakes.lock(who, VERIFIER, 1, True, sender=who),
+        lambda: world.stakes.unlock(who, VERIFIER, 0, sender=who),
+        lambda: world.stakes.slash(who, VERIFIER, 0, 0, sender=who),
+    ):
+        with boa.reverts("stakes: not the market"):
+            call()
+
+
+def test_lock_and_unlock(world: World) -> None:
+    who, market = world.verifiers[0], world.market.address
+    world.stakes.lock(who, VERIFIER, 100, True, sender=market)
+    assert held(world, who) == (VERIFIER_MINIMUM, 100)
+    assert world.stakes.free_of(who, VERIFIER) == VERIFIER_MINIMUM - 100
+    for amount in (VERIFIER_MINIMUM - 99, 2**88):
+        with boa.reverts("stakes: free stake"):
+            world.stakes.lock(who, VERIFIER, amount, True, sender=market)
+    world.stakes.lock(who, VERIFIER, VERIFIER_MINIMUM - 100, True, sender=market)
+    with boa.reverts("stakes: not locked"):
+        world.stakes.unlock(who, VERIFIER, VERIFIER_MINIMUM + 1, sender=market)
+    world.stakes.unlock(who, VERIFIER, VERIFIER_MINIMUM, sender=market)
+    assert held(world, who) == (VERIFIER_MINIMUM, 0)
+    with boa.reverts("stakes: not active"):
+        world.stakes.lock(world.stranger, VERIFIER, 0, True, sender=market)
+
+
+def test_what_is_locked_is_not_paid_back(world: World) -> None:
+    who, market = world.verifiers[0], world.market.address
+    world.stakes.lock(who, VERIFIER, 100, True, sender=market)
+    world.stakes.leave(VERIFIER, sender=who)
+    with boa.reverts("stakes: not active"):
+        world.stakes.lock(who, VERIFIER, 1, True, sender=market)
+    world.stakes.lock(who, VERIFIER, 1, False, sender=market)
+    world.mine(seconds=UNBONDING)
+    assert world.stakes.withdraw(VERIFIER, sender=who) == VERIFIER_MINIMUM - 101
+    assert held(world, who) == (101, 101)
+    with boa.reverts("stakes: locked"):
+        world.stakes.withdraw(VERIFIER, sender=who)
+    with boa.reverts("stakes: leaving"):
+        world.stakes.register(VERIFIER, 500, "", sender=who)
+    world.stakes.unlock(who, VERIFIER, 101, sender=market)
+    assert world.stakes.withdraw(VERIFIER, sender=who) == 101
+    assert held(world, who) == (0, 0)
+
+
+def test_slash_burns_all_but_what_is_kept(world: World) -> None:
+    who, market, token = world.verifiers[0], world.market.address, world.token
+    world.stakes.register(VERIFIER, 200, "", sender=who)
+    world.stakes.lock(who, VERIFIER, 150, True, sender=market)
+    for amount, kept, reason in ((151, 0, "stakes: not locked"), (150, 151, "stakes: kept")):
+        with boa.reverts(reason):
+            world.stakes.slash(who, VERIFIER, amount, kept, sender=market)
+    before = token.balanceOf(market)
+    world.stakes.slash(who, VERIFIER, 150, 60, sender=market)
+    assert event(world.stakes, "Slashed") == {"account": who, "role": VERIFIER, "amount": 150, "kept": 60}
+    assert held(world, who) == (VERIFIER_MINIMUM + 50, 0)
+    assert (token.balanceOf(market), token.balanceOf(BURNED)) == (before + 60, 90)
+    assert world.stakes.is_active(who, VERIFIER)
+
+
+def test_who_falls_below_the_minimum_loses_the_seat(world: World) -> None:
+    a, b, c, d = world.verifiers
+    market = world.market.address
+    world.stakes.lock(b, VERIFIER, VERIFIER_MINIMUM, True, sender=market)
+    world.stakes.slash(b, VERIFIER, 1, 0, sender=market)
+    assert event(world.stakes, "Left") == {"account": b, "role": VERIFIER, "unlocks": world.now + UNBONDING}
+    assert listed(world) == [a, d, c]
+    world.stakes.slash(b, VERIFIER, VERIFIER_MINIMUM - 1, 0, sender=market)
+    assert held(world, b) == (0, 0)
+    world.mine(seconds=UNBONDING)
+    assert world.stakes.withdraw(VERIFIER, sender=b) == 0
+    world.stakes.register(VERIFIER, VERIFIER_MINIMUM, "", sender=b)
+    assert listed(world) == [a, d, c, b]
+
+
+def test_amounts_that_do_not_fit(world: World) -> None:
+    for amount in (2**88, 2**256 - 1):
+        with boa.reverts("stakes: amount"):
+            world.stakes.register(VERIFIER, amount, "", sender=world.stranger)

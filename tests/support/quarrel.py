@@ -92,6 +92,8 @@ def tree(leaves: list[bytes]) -> list[list[bytes]]:
 class Toy:
     """The task: program, dataset, initial state."""
 
+    steps, interval = STEPS, INTERVAL
+
     def __init__(self, ways: int = 4) -> None:
         self.program: Program = load(onnx_program())
         self.layout = layout(self.program)
@@ -165,7 +167,7 @@ class Toy:
             steps=STEPS,
             interval=INTERVAL,
             root=claims.root,
-            final_root=claims.roots[STEPS],
+            final_root=claims.final_root,
         )
 
 
@@ -250,6 +252,11 @@ class Claims:
     def root(self) -> bytes:
         """The commitment."""
         return merkle.root([one.leaf for one in self.openings])
+
+    @property
+    def final_root(self) -> bytes:
+        """Root of the last state."""
+        return self.roots[STEPS]
 
     # -- trees -----------------------------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class Challenger:
                     return self._metrics(game)
                 if game.node == self.claims.values(game.step)[-1][0]:
                     return Accept()
-            return self._descend(game)
+            return self.descend(game)
         match game.level:
             case Level.VALUES:
                 return self._input(game)
@@ -200,7 +200,8 @@ class Challenger:
             return (self.claims.roots[cut],)
         return self.claims.accumulator(game.step, game.value, game.element, cut, game.width)
 
-    def _descend(self, game: Game) -> Choose:
+    def descend(self, game: Game) -> Choose:
+        """Into the first child that differs; any, if none does."""
         levels = merkle.depth(len(self.words))
         below = game.height - levels
         row = tree_of(self.claims, game)[below][game.index << levels :]

@@ -85,7 +85,7 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     price = quote(package.program, package.spec)
     task = submitter.submit(package, price, _windows(lazy=cheat == "echo"), LABEL)
     say(f"task {task}")
-    with LiveView(price, symbol="PLAY") as view:
+    with LiveView(price, symbol="PLAY", program=lambda: package.program) as view:
         for snapshot in submitter.follow(task, on_wait=view.wait):
             view.show(snapshot)
     submitter.collect()

@@ -1,4 +1,4 @@
-"""Openings of a piece, checked and read as the contract referee.vy does it (docs/dispute.md, section 7)."""
+"""Openings of a piece, checked and read as the contract referee.vy does it (docs/dispute.md, section 8)."""
 
 from __future__ import annotations
 

@@ -101,6 +101,8 @@ class Quarrel:
         except UsageError as error:
             self.session.log.warning("nothing to challenge", task=record.task.id, message=error.message)
             return
+        note = player.claim(dispute.record)
+        self.session.board.post(record.task.id, "disputing", dispute.moves, dispute.moves + 1, note=note)
         self.disputes.move(dispute, move, record)
 
     def _testimony(self, runner: Runner, trajectory: Trajectory, interval: int) -> Testimony:

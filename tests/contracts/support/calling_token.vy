@@ -5,7 +5,7 @@
 balanceOf: public(HashMap[address, uint256])
 allowance: public(HashMap[address, HashMap[address, uint256]])
 target: public(address)
-payload: public(Bytes[1024])
+payload: public(Bytes[4096])
 went_through: public(bool)
 answer: public(Bytes[160])
 attempts: public(uint256)
@@ -20,7 +20,7 @@ def faucet() -> uint256:
 
 
 @external
-def plant(target: address, payload: Bytes[1024]):
+def plant(target: address, payload: Bytes[4096]):
     self.target = target
     self.payload = payload
     self.attempts = 0
@@ -28,7 +28,7 @@ def plant(target: address, payload: Bytes[1024]):
 
 
 @external
-def act(target: address, payload: Bytes[1024]):
+def act(target: address, payload: Bytes[4096]):
     """Call in the token's own name, so that it can be a user of the contracts itself."""
     raw_call(target, payload)
 

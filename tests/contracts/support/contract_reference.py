@@ -77,10 +77,9 @@ def match(task: bytes, verifier: str, digests: Sequence[bytes]) -> bytes:
     return keccak(encode(["bytes32", "address", "bytes32"], [task, verifier, keccak(b"".join(digests))]))
 
 
-def mismatch(task: bytes, verifier: str, opening: tuple[int, int, bytes, int, bytes]) -> bytes:
-    """What a verifier attests that found (interval, step, found_root, reason, salt)."""
-    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32", "uint256", "bytes32"]
-    return keccak(encode(kinds, [task, verifier, *opening]))
+def finding(task: bytes, account: str, found: tuple[int, int, bytes]) -> bytes:
+    """What somebody seals that found (kind, interval) to be wrong, hidden by a salt."""
+    return keccak(encode(["bytes32", "address", "uint256", "uint256", "bytes32"], [task, account, *found]))
 
 
 @dataclass

@@ -24,7 +24,7 @@ MIX_2: constant(uint256) = 3266489909  # 0xc2b2ae35
 
 @internal
 @pure
-def intervals(terms: records.Terms) -> uint256:
+def _intervals(terms: records.Terms) -> uint256:
     """
     @dev Number of intervals; the last one may be shorter.
     @param terms The terms.
@@ -35,7 +35,7 @@ def intervals(terms: records.Terms) -> uint256:
 
 @internal
 @pure
-def bit_length(x: uint256) -> uint256:
+def _bit_length(x: uint256) -> uint256:
     """
     @dev Number of bits of x, for x below 2**64. For a number of intervals, at least 1, also the levels of the Merkle tree
          over intervals + 1 checkpoints, padded to a power of two.
@@ -52,7 +52,7 @@ def bit_length(x: uint256) -> uint256:
 
 @internal
 @pure
-def drawn_intervals(terms: records.Terms, seed: bytes32, position: uint256) -> DynArray[uint256, MAX_AUDIT]:
+def _drawn_intervals(terms: records.Terms, seed: bytes32, position: uint256) -> DynArray[uint256, MAX_AUDIT]:
     """
     @dev The intervals of a verifier: consecutive places of one permutation of all intervals, so that a verifier's are all
          different and two verifiers share none unless there are too few.
@@ -62,17 +62,17 @@ def drawn_intervals(terms: records.Terms, seed: bytes32, position: uint256) -> D
     @return DynArray Interval numbers.
     """
     key: bytes32 = keccak256(abi_encode(seed, "intervals"))
-    n: uint256 = self.intervals(terms)
-    half: uint256 = self.half_width(n)
+    n: uint256 = self._intervals(terms)
+    half: uint256 = self._half_width(n)
     picks: DynArray[uint256, MAX_AUDIT] = []
     for t: uint256 in range(terms.audit_intervals, bound=MAX_AUDIT):
-        picks.append(self.permute((position * terms.audit_intervals + t) % n, n, half, key))
+        picks.append(self._permute((position * terms.audit_intervals + t) % n, n, half, key))
     return picks
 
 
 @internal
 @pure
-def half_width(n: uint256) -> uint256:
+def _half_width(n: uint256) -> uint256:
     """
     @dev Bits of each half of the permutation's words.
     @param n Size of the set.
@@ -80,18 +80,18 @@ def half_width(n: uint256) -> uint256:
     """
     if n < 2:
         return 1
-    return max(1, (self.bit_length(n - 1) + 1) // 2)
+    return max(1, (self._bit_length(n - 1) + 1) // 2)
 
 
 @internal
 @pure
-def permute(x: uint256, n: uint256, half: uint256, key: bytes32) -> uint256:
+def _permute(x: uint256, n: uint256, half: uint256, key: bytes32) -> uint256:
     """
     @dev Feistel network of 8 rounds over 2 * half bits, applied again until it lands below n (cycle walking). The round
          function is the 32-bit finaliser of MurmurHash3 over half plus round key. Arithmetic is modulo 2**32 by masking.
     @param x What to map, less than n.
     @param n Size of the set.
-    @param half Bits of each half, from `half_width(n)`.
+    @param half Bits of each half, from `_half_width(n)`.
     @param key Round keys: 8 big-endian words of 32 bits.
     @return uint256 The image of x, less than n.
     """

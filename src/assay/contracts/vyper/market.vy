@@ -585,14 +585,14 @@ def reveal(
     if (task.revealed >> position) & 1 != 0:
         self._refuse("market: revealed")
 
-    intervals: uint256 = lot.intervals(key.terms)
-    depth: uint256 = lot.bit_length(intervals)
+    intervals: uint256 = lot._intervals(key.terms)
+    depth: uint256 = lot._bit_length(intervals)
     n: uint256 = key.terms.audit_intervals
     if not (len(digests) == n and len(prev_roots) == n and len(state_roots) == n and len(batches) == n):
         self._refuse("market: length")
     if len(proofs) != n * depth:
         self._refuse("market: length")
-    picks: DynArray[uint256, MAX_AUDIT] = lot.drawn_intervals(key.terms, result.seed, position)
+    picks: DynArray[uint256, MAX_AUDIT] = lot._drawn_intervals(key.terms, result.seed, position)
     for t: uint256 in range(n, bound=MAX_AUDIT):
         leaf: uint256 = picks[t] + 1
         if leaf == intervals:
@@ -642,7 +642,7 @@ def concede(key: records.Key, result: records.Result, interval: uint256):
         self._refuse("market: not the solver")
     if not (task.games > 0 or block.timestamp <= task.deadline):
         self._refuse("market: expired")
-    if interval >= lot.intervals(key.terms):
+    if interval >= lot._intervals(key.terms):
         self._refuse("market: interval")
     if self.has_answered[task.id]:
         self._refuse("market: answered")
@@ -682,7 +682,7 @@ def dispute(
     self._check_deadline(task)
     if block.timestamp <= result.committed_at + key.terms.patrol_for:
         self._refuse("market: patrol")
-    if interval >= lot.intervals(key.terms):
+    if interval >= lot._intervals(key.terms):
         self._refuse("market: interval")
     if task.games >= MAX_GAMES:
         self._refuse("market: games")
@@ -890,7 +890,7 @@ def proof_depth(terms: records.Terms) -> uint256:
     @param terms The task's terms.
     @return uint256 Levels of the tree over intervals + 1 leaves, padded to a power of two.
     """
-    return lot.bit_length(lot.intervals(terms))
+    return lot._bit_length(lot._intervals(terms))
 
 
 @internal
@@ -1054,7 +1054,7 @@ def _check_terms(terms: records.Terms):
         self._refuse("market: steps")
     if not (terms.interval >= 1 and terms.interval <= MAX_STEPS):
         self._refuse("market: interval")
-    intervals: uint256 = lot.intervals(terms)
+    intervals: uint256 = lot._intervals(terms)
     if intervals >= 2 ** MAX_DEPTH:
         self._refuse("market: too many intervals")
     if not (terms.verifiers >= 1 and terms.verifiers <= MAX_VERIFIERS):
@@ -1183,11 +1183,11 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
     drawn: records.Result = result
     drawn.seed = keccak256(abi_encode(randomness, task.id, result.root))
     order: bytes32 = keccak256(abi_encode(drawn.seed, "verifiers"))
-    half: uint256 = lot.half_width(result.seats)
+    half: uint256 = lot._half_width(result.seats)
     for i: uint256 in range(MAX_WALK):
         if i >= result.seats:
             break
-        seat: uint256 = lot.permute(i, result.seats, half, order)
+        seat: uint256 = lot._permute(i, result.seats, half, order)
         account: address = staticcall stakes.seated(VERIFIER, seat, result.anchor)
         if account == empty(address) or account == task.solver or account == key.submitter:
             continue
@@ -1343,7 +1343,7 @@ def _condemn(
         sealed: uint256 = convert(self.sealed[task.id][verifier], uint256)
         if sealed != 0:
             open: bool = True
-            if sealed >= LEAST_SEAL and interval in lot.drawn_intervals(key.terms, result.seed, position):
+            if sealed >= LEAST_SEAL and interval in lot._drawn_intervals(key.terms, result.seed, position):
                 if (task.matched >> position) & 1 == 1:
                     self._punish(task.id, verifier, VERIFIER, verifier_lock, challenger, empty(address))
                     open = False

@@ -6,23 +6,24 @@ Nobody waits for a window: when all who are honest have done what they can, the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from assay.chain import Client, Role, TaskRecord, move_time
+from assay.chain import Client, Role, TaskRecord, move_time, spent
+from assay.dispute.record import Turn
 from assay.errors import Reverted, UnavailableError
 from assay.market import Package, Windows, quote
-from assay.observe import read_json
+from assay.roles.account import open_key
 from assay.roles.cheats.manner import LAST_SECONDS
 from assay.roles.devnet import CHAIN, DEPOT, Devnet, Member
 from assay.roles.disputes import Disputes
 from assay.roles.network import Network
 from assay.roles.session import Session
-from assay.roles.settings import RoleSettings
+from assay.roles.settings import read_settings
 from assay.roles.submitter import Submitter
 from assay.settle import due
 from assay.words import Receipt, Task, TaskState
@@ -35,10 +36,10 @@ __all__ = ["RATE", "Arena"]
 RATE = 4 * 10**12
 """What honest solvers ask here, per tera-operation: the toy then costs about a coin."""
 
-POLL = "0.05"
+POLL = "0.15"
 
-PATIENCE = 2.0
-"""Seconds without any change after which all who are honest are taken to have done what they can."""
+PATIENCE, LATE = 2.0, 6.0
+"""Seconds without any change after which an attacker is taken to keep silent, and after which somebody honest is."""
 
 LONGEST = 120.0
 """Seconds after which an attack that has not ended is given up: something is broken."""
@@ -71,6 +72,7 @@ class Arena:
         self.devnet = Devnet(folder, attached=True)
         self.accounts: dict[str, str] = {}
         """The address of everybody who ever had money here, by name of the member."""
+        self._since: dict[str, int] = {}
 
     def __enter__(self) -> Arena:
         try:
@@ -80,7 +82,7 @@ class Arena:
             self.devnet.settle_in()
             for member in self.devnet.members:
                 if member.kind not in (CHAIN, DEPOT):
-                    self.accounts[member.name] = self.address(member.name)
+                    self.accounts[member.name] = open_key(self.devnet.folder / member.name).address
             self.residents = frozenset(self.accounts)
         except BaseException:
             self.devnet.down()
@@ -92,20 +94,9 @@ class Arena:
             self.client.close()
         self.devnet.down()
 
-    def address(self, name: str) -> str:
-        """The address of a member; its key is made when it first starts."""
-        key = read_json(self.devnet.folder / name / "key.json")
-        return str(self._checksum("0x" + key["address"]))
-
-    @staticmethod
-    def _checksum(address: str) -> str:
-        from eth_utils.address import to_checksum_address
-
-        return to_checksum_address(address)
-
     def session(self, kind: str, name: str) -> Session:
         """The hands of a member, in this process."""
-        return Session.open(kind, RoleSettings(folder=self.devnet.folder / name))
+        return Session.open(kind, read_settings(folder=self.devnet.folder / name))
 
     @cached_property
     def submitter(self) -> Submitter:
@@ -118,12 +109,24 @@ class Arena:
 
     # -- who is there ---------------------------------------------------------------------------------------------
 
-    def enter(self, *members: Member) -> None:
-        """Let attackers in, and wait until they have staked."""
-        self.devnet.join(*members)
-        self.devnet.settle_in(*(member.name for member in members))
+    def summon(self, *members: Member) -> None:
+        """Let attackers start; they are waited for by `enter`."""
         for member in members:
-            self.accounts[member.name] = self.address(member.name)
+            # The key is made here, so that its money is in the books from its first coin.
+            self.accounts[member.name] = open_key(self.devnet.folder / member.name).address
+        self._since |= {member.name: self.client.head().number for member in members}
+        self.devnet.join(*members)
+
+    def enter(self, *members: Member) -> None:
+        """Let attackers in, unless they were summoned, and wait until they have staked."""
+        self.summon(*(member for member in members if member.name not in self.devnet.status()))
+        self.devnet.settle_in(*(member.name for member in members))
+
+    def gas_of(self, *members: Member) -> int:
+        """The gas that attackers have paid since they joined, for that too."""
+        own = {self.accounts[member.name].lower() for member in members}
+        first = min(self._since[member.name] for member in members) + 1
+        return sum(each.gas for each in spent(self.client, first, self.client.head().number) if each.sender in own)
 
     def remove(self, *members: Member) -> None:
         """End attackers, and have them give up their roles, so that no later task draws them."""
@@ -148,42 +151,66 @@ class Arena:
         salt = f"{label}-{len(list(self.submitter.session.settings.folder.glob('submissions/*')))}"
         return self.submitter.submit(package, quote(package.program, package.spec, rate), windows, salt), package
 
-    def see_through(self, *task_ids: str, until: Callable[[Task], bool] = lambda task: task.state.final) -> list[Task]:
+    def see_through(self, *task_ids: str) -> list[Task]:
         """Wait until all these tasks have ended, moving time on where only a deadline is left to be waited for."""
         market, session = self.submitter.session.market, self.submitter.session
         given_up, last, since = time.monotonic() + LONGEST, None, time.monotonic()
         while True:
             records = [market.record(task) for task in task_ids]
-            running = [record for record in records if not until(record.task)]
+            running = [record for record in records if not record.task.state.final]
             if not running:
                 return [record.task for record in records]
             mark = [(record, session.attested(record), self.moves(record.task.id)) for record in records]
             if mark != last:
                 last, since = mark, time.monotonic()
-            elif time.monotonic() - since > PATIENCE:
-                self._skip([moment for record in running for moment in self.moments(record)])
+            elif self._skip(running, time.monotonic() - since):
                 since = time.monotonic()
             for record in running:
                 self._push(record)
             if time.monotonic() > given_up:
                 stuck = running[0].task
                 raise UnavailableError(f"Task {stuck.id} does not end: {stuck.state.sentence}", task=stuck.id)
-            time.sleep(0.05)
+            time.sleep(0.15)
 
-    def moments(self, record: TaskRecord) -> Iterator[int]:
-        """When something can happen without anybody doing anything, in Unix seconds."""
-        task, terms = record.task, record.terms
-        if task.state is TaskState.COMMITTED:
-            yield task.deadline - terms.attest_for // 2 + 1  # from here on missing data count as withheld
+    def _skip(self, running: list[TaskRecord], idle: float) -> bool:
+        """Move time on to the next moment at which something can happen, if nobody honest is about to do something."""
+        now, moments = self.client.now(), []
+        for record in running:
+            later = [(moment, patience) for moment, patience in self.moments(record) if moment > now]
+            if not later:
+                return False
+            moments.append(min(later))
+        moment, patience = min(moments)
+        if idle < patience:
+            return False
+        move_time(self.client, moment - now)
+        return True
+
+    def moments(self, record: TaskRecord) -> Iterator[tuple[int, float]]:
+        """When something can happen without anybody doing anything, in Unix seconds, and how many idle seconds show that nobody
+        does: more where it may be somebody honest who is late. Nothing while somebody honest has to act for sure."""
+        task, terms, attackers = record.task, record.terms, self.attackers
+        if task.state is TaskState.ASSIGNED and task.solver in attackers:
+            yield task.deadline + 1, LATE
+        if task.state is TaskState.COMMITTED and task.verifiers:
+            yield task.deadline - terms.attest_for // 2 + 1, LATE  # from here on missing data count as withheld
+            yield task.deadline + 1, LATE
         if task.state is TaskState.AUDITED:
-            yield record.result.committed_at + terms.patrol_for + 1
+            yield record.result.committed_at + terms.patrol_for + 1, PATIENCE
+            yield task.deadline + 1, LATE
         if task.state is TaskState.DISPUTED:
             for dispute in self.disputes.of(task.id):
                 game = dispute.current()
-                if game is not None:
-                    yield from (game.deadline - LAST_SECONDS, game.deadline + 1)
-            return
-        yield task.deadline + 1
+                if game is None:
+                    continue
+                if {Turn.SOLVER: game.solver, Turn.CHALLENGER: game.challenger}[game.turn] in attackers:
+                    yield from ((game.deadline - LAST_SECONDS, PATIENCE), (game.deadline + 1, PATIENCE + LAST_SECONDS))
+
+    @property
+    def attackers(self) -> frozenset[str]:
+        """The addresses of all attackers."""
+        honest = self.residents | {"submitter"}
+        return frozenset(account for name, account in self.accounts.items() if name not in honest)
 
     @cached_property
     def disputes(self) -> Disputes:
@@ -194,12 +221,6 @@ class Arena:
         """How many moves were made in disputes about the task, opening them included."""
         return sum(dispute.moves for dispute in self.disputes.of(task_id))
 
-    def _skip(self, moments: list[int]) -> None:
-        now = self.client.now()
-        later = [moment for moment in moments if moment > now]
-        if later:
-            move_time(self.client, min(later) - now)
-
     def _push(self, record: TaskRecord) -> None:
         task, session = record.task, self.submitter.session
         settled = task.state is TaskState.AUDITED and session.may_settle(record)
@@ -209,9 +230,10 @@ class Arena:
                 getattr(session.market, step.value)(task.id)
 
     @property
-    def game_address(self) -> str:
-        """The contract in which disputes are played."""
-        return self.network.contracts.game
+    def dispute_addresses(self) -> tuple[str, ...]:
+        """The contracts in which disputes are played."""
+        contracts = self.network.contracts
+        return contracts.game, contracts.evidence, contracts.trajectory
 
     def receipt(self, task_id: str) -> Receipt:
         """The receipt of a task that has ended."""

@@ -38,7 +38,9 @@ def read_books(client: Client, contracts: Deployment, accounts: Iterable[str]) -
         owned[account] = token.balance_of(account) + staked + market.owed(account) + games.owed(account)
         if token.granted(account):
             granted.add(account)
-    return Books(owned, token.balance_of(BURN), token.total_supply(), token.grant(), frozenset(granted))
+    return Books(
+        owned, token.balance_of(BURN) + games.owed(BURN), token.total_supply(), token.grant(), frozenset(granted)
+    )
 
 
 def net(before: Books, after: Books, accounts: Iterable[str]) -> dict[str, int]:

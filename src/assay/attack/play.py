@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from assay.chain import spent
+from assay.economics import LOCAL
 from assay.engine import exact
 from assay.market import Package
 from assay.proof import Dataset, Runner, decode_state, state_root
@@ -21,9 +22,6 @@ from .books import Books, net
 from .outcome import Outcome
 
 __all__ = ["Actor", "Play", "balance", "honest_root"]
-
-GAS_PRICE = 30_000
-"""Smallest units for a million gas, as `assay.economics` has it for a local network."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +56,35 @@ class Play:
     verifiers: int = 2
     changes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the tasks."""
+        return [self.name if len(self.casts) == 1 else f"{self.name}-{n}" for n in range(len(self.casts))]
+
+    def members(self, arena: Arena) -> list[Member]:
+        """All attackers."""
+        pairs = zip(self.labels, self.casts, strict=True)
+        return [actor.member(label, arena) for label, cast in pairs for actor in cast]
+
+    def prepare(self, arena: Arena) -> None:
+        """Start those attackers whose presence disturbs nobody: a verifier would be drawn for others' tasks."""
+        members = self.members(arena)
+        if all(member.kind != "verifier" for member in members):
+            arena.summon(*members)
+
     def run(self, arena: Arena) -> Outcome:
         """Carry it out, and balance everybody's books."""
-        started = time.monotonic()
-        labels = [self.name if len(self.casts) == 1 else f"{self.name}-{n}" for n in range(len(self.casts))]
-        members = [actor.member(label, arena) for label, cast in zip(labels, self.casts, strict=True) for actor in cast]
-        block = arena.client.head().number
+        started, members = time.monotonic(), self.members(arena)
         arena.enter(*members)
         try:
-            before = arena.books()
-            posted = [self._post(arena, label, cast) for label, cast in zip(labels, self.casts, strict=True)]
+            before, block = arena.books(), arena.client.head().number
+            posted = [self._post(arena, label, cast) for label, cast in zip(self.labels, self.casts, strict=True)]
             tasks = [task for task, _ in posted]
             arena.see_through(*tasks)
             arena.settle_books()
             after = arena.books()
             ended = [Ended(arena.receipt(task), package) for task, package in posted]
-            attackers = [arena.accounts[member.name] for member in members]
-            return balance(self.name, arena, before, after, block, ended, attackers, started)
+            return balance(self.name, arena, before, after, block, ended, members, started)
         finally:
             arena.remove(*members)
 
@@ -82,7 +92,7 @@ class Play:
         cheated = any(actor.kind == "solver" for actor in cast)
         # Another seed for each task: data of an earlier one must not do for those that somebody withholds.
         seed = int.from_bytes(sha256(label.encode()).digest()[:4], "big")
-        plan = {"audit": Audit(self.verifiers, 2), "seed": seed} | dict(self.changes)
+        plan: dict[str, Any] = {"audit": Audit(self.verifiers, 2), "seed": seed} | dict(self.changes)
         return arena.post(label, rate=RATE // 2 if cheated else RATE, **plan)
 
 
@@ -101,14 +111,14 @@ def balance(
     after: Books,
     block: int,
     ended: Sequence[Ended],
-    attackers: Sequence[str],
+    members: Sequence[Member],
     started: float,
 ) -> Outcome:
     """What came of an attack that began after `block` at the monotonic time `started`.
 
     What the submitter got for its money counts: a result that is right is worth what was paid for it.
     """
-    submitter = arena.submitter.session
+    submitter, attackers = arena.submitter.session, [arena.accounts[member.name] for member in members]
     gained = net(before, after, arena.accounts.values())
     found = [verdict(arena, each.receipt, attackers) for each in ended]
     wrong = False
@@ -119,15 +129,14 @@ def balance(
             else:
                 wrong = True
     used = spent(arena.client, block + 1, arena.client.head().number)
-    own, games = {account.lower() for account in attackers}, arena.game_address.lower()
-    paid = sum(each.gas for each in used if each.sender in own)
-    disputed = [each.gas for each in used if each.to == games]
+    disputes = {address.lower() for address in arena.dispute_addresses}
+    disputed = [each.gas for each in used if each.to in disputes]
     honest = [*(arena.accounts[member] for member in arena.residents), submitter.address]
     return Outcome(
         name=name,
         caught=all(caught for caught, _ in found) and bool(found),
         by="; ".join(dict.fromkeys(by for _, by in found)),
-        attacker_net=sum(gained[account] for account in attackers) - paid * GAS_PRICE // 10**6,
+        attacker_net=sum(gained[account] for account in attackers) - LOCAL.money(arena.gas_of(*members)),
         honest_min_net=min(gained[account] for account in honest if account not in attackers),
         rounds=max((arena.moves(each.receipt.task) for each in ended), default=0),
         gas=sum(disputed) if disputed else sum(each.gas for each in used),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,9 @@ class Attack(Protocol):
     def name(self) -> str: ...
     @property
     def sentence(self) -> str: ...
+    def prepare(self, arena: Arena) -> None:
+        """Start what takes long to start, and disturbs no other attack."""
+
     def run(self, arena: Arena) -> Outcome:
         """Carry it out."""
 
@@ -48,7 +52,34 @@ BY_VERIFIERS = (
     ),
 )
 
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*BY_SOLVERS, *BY_VERIFIERS)}
+WEIGHTS = "weights"
+MOVES = 5
+"""Answers after which a silent solver has certainly lost: it would have been caught lying by the next one."""
+
+IN_DISPUTES = (
+    Play(
+        "silence",
+        "solvers tamper, and fall silent after 0, 1, 2, ... answers",
+        [[Actor("solver", WEIGHTS, {"manner": f"silent:{n}"})] for n in range(MOVES)],
+    ),
+    Play(
+        "late",
+        "a solver tampers, and makes every move in the last second",
+        [[Actor("solver", WEIGHTS, {"manner": "late"})]],
+    ),
+    Play("concede", "a solver tampers, and calls it a fault", [[Actor("solver", WEIGHTS, {"manner": "concede"})]]),
+    Play(
+        "griefing", "a verifier challenges a right result down to the last level", [[Actor("verifier", "slander")]], 3
+    ),
+    Play(
+        "false-alarm",
+        "a verifier challenges a right result and leaves",
+        [[Actor("verifier", "slander", {"manner": "silent:0"})]],
+        3,
+    ),
+)
+
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*BY_SOLVERS, *BY_VERIFIERS, *IN_DISPUTES)}
 """Every attack by name. Each has a file in tests/adversary, named after it."""
 
 
@@ -64,7 +95,9 @@ def chosen(names: Sequence[str]) -> list[Attack]:
 def run(attacks: Sequence[Attack], folder: Path) -> Iterator[Outcome]:
     """Carry out attacks one after the other on a network in `folder`."""
     with Arena(folder) as arena:
-        for attack in attacks:
+        for attack, following in zip_longest(attacks, attacks[1:]):
+            if following is not None:
+                following.prepare(arena)  # while this one is under way
             yield attack.run(arena)
 
 

@@ -9,13 +9,14 @@ import msgspec
 
 from assay import chain
 from assay.chain import TaskRecord
+from assay.dispute.challenger import Challenger
 from assay.errors import BlobMissing, MismatchError, UnavailableError
 from assay.observe import read_json, write_json
 from assay.proof import Runner
 from assay.verify import Sealed, audit, echo, read_trajectory, trajectory_limit
 from assay.words import Task, TaskState, Trajectory, parse
 
-from .cheats import cheat_of, told
+from .cheats import Griefer, cheat_of, slandered, told
 from .quarrel import Quarrel
 from .session import Session
 from .worker import Role
@@ -30,9 +31,10 @@ class Auditor(Role):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.quarrel = Quarrel(session)
-        self._ready: tuple[str, Runner] | None = None
         self._cheat = cheat_of(session.settings.cheat, self.kind)
+        griefs = self._cheat is not None and self._cheat.griefs
+        self.quarrel = Quarrel(session, Griefer if griefs else Challenger)
+        self._ready: tuple[str, Runner] | None = None
 
     def _file(self, task: Task) -> Path:
         return self.session.folder_of(task.id) / "sealed.json"
@@ -140,6 +142,8 @@ class VerifierRole(Auditor):
                 return echo(task.id, session.address, record.result.root, intervals)
             case "copy":
                 return self._copied(record, intervals)
+            case "slander":
+                return slandered(task.id, session.address, intervals)
             case "collude" if session.settings.accomplice:
                 return told(task.id, session.address, session.settings.accomplice, intervals)
         return self.audit(record, intervals)

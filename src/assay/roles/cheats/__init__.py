@@ -6,19 +6,22 @@ something; it claims the task's roots all the same. What each cheat is stands in
 
 from __future__ import annotations
 
+from .griefing import Griefer
 from .manner import Manner
 from .programs import with_half_rate, with_low_precision
 from .registry import CHEATS, Cheat, cheat_of, cheating_worker
 from .scene import Scene
-from .verifying import told
+from .verifying import slandered, told
 
 __all__ = [
     "CHEATS",
     "Cheat",
+    "Griefer",
     "Manner",
     "Scene",
     "cheat_of",
     "cheating_worker",
+    "slandered",
     "told",
     "with_half_rate",
     "with_low_precision",

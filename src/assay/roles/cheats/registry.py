@@ -35,7 +35,8 @@ class Cheat:
     """Who cheats and how, in a sentence; and in what a dishonest solver differs from an honest one.
 
     `work` makes the one who computes intervals, `forge` changes the trajectory before it is committed, `hides` names checkpoints
-    that are committed but not published, `silent` is the state of a task in which it does nothing any more.
+    that are committed but not published, `silent` is the state of a task in which it does nothing any more;
+    who `griefs` challenges what is right.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Cheat:
     forge: Forge = _unchanged
     hides: Hide = _hide_nothing
     silent: str = ""
+    griefs: bool = False
 
 
 def _final(trajectory: Trajectory) -> frozenset[Blob]:
@@ -90,6 +92,7 @@ _OTHERS = (
     Cheat("echo", "verifier", "attests without replaying"),
     Cheat("collude", "verifier", "attests what the solver tells it"),
     Cheat("copy", "verifier", "attests what another verifier has sealed"),
+    Cheat("slander", "verifier", "claims a mismatch where there is none", griefs=True),
     Cheat("mute", "verifier", "does not attest", silent="COMMITTED"),
 )
 

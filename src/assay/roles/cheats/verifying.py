@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,17 @@ import msgspec
 
 from assay.errors import UnavailableError
 from assay.solve import Entry
-from assay.verify import Sealed, match_commitment
+from assay.verify import Sealed, finding_commitment, match_commitment
+from assay.words import Kind
 
-__all__ = ["told"]
+__all__ = ["slandered", "told"]
+
+
+def slandered(task: str, verifier: str, intervals: Sequence[int]) -> Sealed:
+    """A finding where nothing was found: somebody who means to make the solver defend itself."""
+    salt, interval = secrets.token_bytes(32), min(intervals)
+    commitment = finding_commitment(task, verifier, Kind.INTERVAL, interval, salt)
+    return Sealed(task, verifier, commitment, tuple(intervals), Kind.INTERVAL, interval, salt=salt.hex())
 
 
 def told(task: str, verifier: str, accomplice: Path, intervals: Sequence[int]) -> Sealed:

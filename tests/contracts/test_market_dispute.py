@@ -122,15 +122,15 @@ def test_an_accusation_delays_settlement_and_costs_who_never_opens_it(world: Wor
     with boa.reverts("market: reveal window"):
         drawn.settled()
     with boa.reverts("market: state"):
-        world.market.release(drawn.id, who, 0, 0, SALT)
+        world.market.release(drawn.key, who, 0, 0, SALT)
     assert drawn.late().settled().state == SETTLED
     burned = world.token.balanceOf(BURNED)
-    world.market.release(drawn.id, who, 0, 0, SALT)
+    world.market.release(drawn.key, who, 0, 0, SALT)
     assert stake(world, who, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM - WHISTLEBLOWER_LOCK // 2
     assert world.token.balanceOf(BURNED) == burned + WHISTLEBLOWER_LOCK // 2
     assert world.locked(who, WHISTLEBLOWER) == 0
     with boa.reverts("market: nothing to release"):
-        world.market.release(drawn.id, who, 0, 0, SALT)
+        world.market.release(drawn.key, who, 0, 0, SALT)
 
 
 def test_an_accusation_that_was_opened_costs_nothing_here(world: World, drawn: Life) -> None:
@@ -138,7 +138,7 @@ def test_an_accusation_that_was_opened_costs_nothing_here(world: World, drawn: L
     who = world.whistleblower()
     drawn.accused(who, found(2)).attested().revealed()
     after_patrol(drawn).disputed(who, found(2)).ruled(who, False).settled()
-    world.market.release(drawn.id, who, 0, 0, SALT)
+    world.market.release(drawn.key, who, 0, 0, SALT)
     assert stake(world, who, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM
     assert world.locked(who, WHISTLEBLOWER) == 0
 
@@ -147,7 +147,7 @@ def test_an_accusation_of_a_task_that_ended_otherwise_costs_nothing(world: World
     one, two = world.whistleblower(), world.whistleblower()
     drawn.accused(one, found(2)).accused(two, found(2)).attested()
     after_patrol(drawn).disputed(one, found(2)).ruled(one, True)
-    world.market.release(drawn.id, two, 0, 0, SALT)
+    world.market.release(drawn.key, two, 0, 0, SALT)
     assert stake(world, two, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM
     assert world.locked(two, WHISTLEBLOWER) == 0
 
@@ -317,12 +317,12 @@ def test_a_verifier_that_found_it_too_is_freed_by_showing_it(world: World, drawn
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
     assert [world.locked(one, VERIFIER) for one in (honest, other)] == [VERIFIER_LOCK, 0]
     with boa.reverts("market: finding"):
-        world.market.release(drawn.id, honest, 1, proven + 1, SALT)
-    world.market.release(drawn.id, honest, *found(proven))
+        world.market.release(drawn.key, honest, 1, proven + 1, SALT)
+    world.market.release(drawn.key, honest, *found(proven))
     assert (world.locked(honest, VERIFIER), stake(world, honest, VERIFIER)) == (0, VERIFIER_MINIMUM)
     for one in (honest, other, world.stranger):
         with boa.reverts("market: nothing to release"):
-            world.market.release(drawn.id, one, *found(proven))
+            world.market.release(drawn.key, one, *found(proven))
 
 
 def test_a_colluding_verifier_does_not_escape_by_not_being_revealed(world: World, drawn: Life) -> None:
@@ -332,10 +332,10 @@ def test_a_colluding_verifier_does_not_escape_by_not_being_revealed(world: World
     drawn.accused(who, found(proven)).attested()
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
     with boa.reverts("market: finding"):
-        world.market.release(drawn.id, colluding, *found(proven))
+        world.market.release(drawn.key, colluding, *found(proven))
     world.mine(seconds=30 * 86400 + 1)
     burned = world.token.balanceOf(BURNED)
-    world.market.release(drawn.id, colluding, *found(proven))
+    world.market.release(drawn.key, colluding, *found(proven))
     assert stake(world, colluding, VERIFIER) == VERIFIER_MINIMUM - VERIFIER_LOCK
     assert (world.locked(colluding, VERIFIER), world.token.balanceOf(BURNED)) == (0, burned + VERIFIER_LOCK)
 

@@ -350,7 +350,7 @@ def test_an_unknown_task_can_do_nothing(world: World) -> None:
         lambda: game.rule(key, sworn, who, True, sender=who),
         lambda: market.settle(key, sworn, sender=who),
         lambda: market.expire(key, sworn, sender=who),
-        lambda: market.release(task.id, who, 0, 0, task.id, sender=who),
+        lambda: market.release(key, who, 0, 0, task.id, sender=who),
     ):
         with boa.reverts("market: state"):
             call()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 
 from ..errors import AssayError, ChainUnavailable, InsufficientFunds, MoneyError, Reverted, UsageError
 from .abi import revert_reason

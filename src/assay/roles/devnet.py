@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from assay.chain import Client, Role, Stakes
@@ -165,7 +166,10 @@ class Devnet:
             stakes = Stakes(client, network.contracts.stakes)
             for member in self.members:
                 if member.kind not in (CHAIN, DEPOT) and (not names or member.name in names):
-                    self.wait_for(member.name, lambda m=member: self._serves(m.name) and self._staked(m, stakes))
+                    self.wait_for(member.name, partial(self._ready, member, stakes))
+
+    def _ready(self, member: Member, stakes: Stakes) -> bool:
+        return self._serves(member.name) and self._staked(member, stakes)
 
     def _staked(self, member: Member, stakes: Stakes) -> bool:
         key = read_json(self.folder / member.name / "key.json")

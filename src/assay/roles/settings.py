@@ -44,7 +44,7 @@ class RoleSettings(BaseSettings):
         return self.network or self.folder.parent / "network.json"
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

@@ -122,10 +122,10 @@ class Arena:
         self.summon(*(member for member in members if member.name not in self.devnet.status()))
         self.devnet.settle_in(*(member.name for member in members))
 
-    def gas_of(self, *members: Member) -> int:
-        """The gas that attackers have paid since they joined, for that too."""
-        own = {self.accounts[member.name].lower() for member in members}
-        first = min(self._since[member.name] for member in members) + 1
+    def gas_of(self, block: int, *names: str) -> int:
+        """The gas that these members have paid after `block`, or since they joined: for that too."""
+        own = {self.accounts[name].lower() for name in names}
+        first = min((self._since.get(name, block) for name in names), default=block) + 1
         return sum(each.gas for each in spent(self.client, first, self.client.head().number) if each.sender in own)
 
     def remove(self, *members: Member) -> None:

@@ -33,21 +33,22 @@ class Actor:
     options: Mapping[str, str] = field(default_factory=dict)
     accomplice: str = ""
 
-    def member(self, label: str, arena: Arena) -> Member:
-        """The process that plays it against the task of that name."""
+    def member(self, label: str, place: int, arena: Arena) -> Member:
+        """The process that plays it against the task of that name; `place` is where it stands in the cast."""
         options = {"poll": POLL, "only": label} | ({"cheat": self.cheat} if self.cheat else {})
         if self.kind == "solver":
             options["rate"] = "1"  # takes what no honest solver would
         if self.accomplice:
-            options["accomplice"] = str(arena.devnet.folder / f"{label}-{self.accomplice}")
-        return Member(f"{label}-{self.kind}", self.kind, options | dict(self.options))
+            options["accomplice"] = str(arena.devnet.folder / f"{label}-0-{self.accomplice}")
+        return Member(f"{label}-{place}-{self.kind}", self.kind, options | dict(self.options))
 
 
 @dataclass(frozen=True)
 class Play:
     """An attack by several casts at once, each on a task of its own.
 
-    `changes` are those to the toy's plan, `verifiers` how many are drawn for a task.
+    `changes` are those to the toy's plan, `verifiers` how many are drawn for a task. `own_submitter` says that who posts the task
+    is one of the attackers.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Play:
     casts: Sequence[Sequence[Actor]]
     verifiers: int = 2
     changes: Mapping[str, Any] = field(default_factory=dict)
+    own_submitter: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -64,7 +66,7 @@ class Play:
     def members(self, arena: Arena) -> list[Member]:
         """All attackers."""
         pairs = zip(self.labels, self.casts, strict=True)
-        return [actor.member(label, arena) for label, cast in pairs for actor in cast]
+        return [actor.member(label, place, arena) for label, cast in pairs for place, actor in enumerate(cast)]
 
     def prepare(self, arena: Arena) -> None:
         """Start those attackers whose presence disturbs nobody: a verifier would be drawn for others' tasks."""
@@ -84,7 +86,8 @@ class Play:
             arena.settle_books()
             after = arena.books()
             ended = [Ended(arena.receipt(task), package) for task, package in posted]
-            return balance(self.name, arena, before, after, block, ended, members, started)
+            names = [member.name for member in members] + ["submitter"] * self.own_submitter
+            return balance(self.name, arena, before, after, block, ended, names, started)
         finally:
             arena.remove(*members)
 
@@ -111,14 +114,13 @@ def balance(
     after: Books,
     block: int,
     ended: Sequence[Ended],
-    members: Sequence[Member],
+    names: Sequence[str],
     started: float,
 ) -> Outcome:
-    """What came of an attack that began after `block` at the monotonic time `started`.
-
-    What the submitter got for its money counts: a result that is right is worth what was paid for it.
+    """What came of an attack that began after `block` at the monotonic time `started`,
+    by members of these names. What the submitter got for its money counts: a result that is right is worth what was paid for it.
     """
-    submitter, attackers = arena.submitter.session, [arena.accounts[member.name] for member in members]
+    submitter, attackers = arena.submitter.session, [arena.accounts[name] for name in names]
     gained = net(before, after, arena.accounts.values())
     found = [verdict(arena, each.receipt, attackers) for each in ended]
     wrong = False
@@ -136,7 +138,7 @@ def balance(
         name=name,
         caught=all(caught for caught, _ in found) and bool(found),
         by="; ".join(dict.fromkeys(by for _, by in found)),
-        attacker_net=sum(gained[account] for account in attackers) - LOCAL.money(arena.gas_of(*members)),
+        attacker_net=sum(gained[account] for account in attackers) - LOCAL.money(arena.gas_of(block, *names)),
         honest_min_net=min(gained[account] for account in honest if account not in attackers),
         rounds=max((arena.moves(each.receipt.task) for each in ended), default=0),
         gas=sum(disputed) if disputed else sum(each.gas for each in used),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,7 @@ from assay.roles.session import Session
 from assay.roles.settings import read_settings
 from assay.roles.submitter import Submitter
 from assay.settle import due
+from assay.store import Store
 from assay.words import Receipt, Task, TaskState
 
 from .books import Books, read_books
@@ -143,11 +145,24 @@ class Arena:
         names = {account: name for name, account in self.accounts.items()}
         return names.get(address, address).split("/")[-1].rstrip("-0123456789")
 
+    def stranger(self, name: str) -> Submitter:
+        """The hands of an attacker without a role, in this process, with a gift from the faucet."""
+        found = Submitter(self.session("submitter", name))
+        self.accounts[name], self._since[name] = found.session.address, self.client.head().number
+        found.session.token.faucet()
+        return found
+
     # -- tasks ----------------------------------------------------------------------------------------------------
 
+    def package(self, store: Store, label: str, **changes: Any) -> Package:
+        """The toy under the name `label`, with `changes` to its plan. Each name has a seed of its own: data of an earlier task
+        must not do for those that somebody withholds."""
+        seed = int.from_bytes(sha256(label.encode()).digest()[:4], "big")
+        return toy(store, **({"name": label, "seed": seed} | changes))
+
     def post(self, label: str, *, rate: int = RATE, windows: Windows = WINDOWS, **changes: Any) -> tuple[str, Package]:
-        """Post the toy under the name `label`, with `changes` to its plan; the id, and what was posted."""
-        package = toy(self.submitter.session.store, name=label, **changes)
+        """Post the toy under the name `label`; the id, and what was posted."""
+        package = self.package(self.submitter.session.store, label, **changes)
         salt = f"{label}-{len(list(self.submitter.session.settings.folder.glob('submissions/*')))}"
         return self.submitter.submit(package, quote(package.program, package.spec, rate), windows, salt), package
 

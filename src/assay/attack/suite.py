@@ -13,6 +13,8 @@ from assay.errors import UsageError
 from .arena import Arena
 from .outcome import Outcome, Summary
 from .plays import PLAYS
+from .reorganisation import Reorganisation
+from .stranger import HostileBlob, ReplayedSignature
 
 __all__ = ["ATTACKS", "Attack", "chosen", "run", "summary"]
 
@@ -31,7 +33,9 @@ class Attack(Protocol):
         """Carry it out."""
 
 
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in PLAYS}
+ATTACKS: dict[str, Attack] = {
+    attack.name: attack for attack in (*PLAYS, ReplayedSignature(), HostileBlob(), Reorganisation())
+}
 """Every attack by name. Each has a file in tests/adversary, named after it."""
 
 

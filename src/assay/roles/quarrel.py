@@ -61,7 +61,9 @@ class Quarrel:
         if not result.committed_at + record.terms.patrol_for < now <= record.task.deadline:
             return
         if record.work.bond:
-            self.session.token.approve(self.disputes.games.address, BONDS * record.work.bond)
+            # On top of what is approved: the bonds of other games that are going on come out of the same allowance.
+            token, games = self.session.token, self.disputes.games.address
+            token.approve(games, token.allowance(self.session.address, games) + BONDS * record.work.bond)
         key, words, work = record.words()
         if sealed.kind is Kind.LEAF:
             self.disputes.games.make("game", "open_leaf", key, words, work, sealed.interval, sealed.salt)

@@ -1,7 +1,8 @@
 """Gas of a task that nobody quarrels about, per transaction, on the embedded chain: one at a time, and ten in a batch.
 
 `happy_path()` returns {move: gas} with bare transactions; `happy_path(10)` likewise with each actor's calls made by one
-`multicall`, per task, where the solver settles in the same one in which it reveals. Deposits, stakes, approvals and withdrawals are not counted.
+`multicall`, per task, where the solver settles in the same one in which it reveals. Deposits, stakes, approvals and
+withdrawals are not counted.
 """
 
 from __future__ import annotations
@@ -108,10 +109,8 @@ def _walk(street: Street, batch: int) -> dict[str, int]:
     gas = {}
 
     def sent(move: str, market: Market, calls: list[bytes]) -> None:
-        if batch == 1:
-            receipt = market.client.send(Call(market.address, calls[0]))
-        else:
-            receipt = market.many(calls)
+        alone = batch == 1
+        receipt = market.client.send(Call(market.address, calls[0])) if alone else market.many(calls)
         gas[move] = receipt.gas_used // batch
 
     def each(move: Callable[[int], bytes]) -> list[bytes]:

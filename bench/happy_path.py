@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from eth_abi.abi import encode
@@ -133,6 +133,7 @@ def _walk(street: Street, batch: int) -> dict[str, int]:
     seals = [_seal(task, verifier.client.address, results[n], drawn[n]) for n, task in enumerate(tasks)]
     sent("attest", verifier, each(lambda n: encoded("attest", keys[n], asdict(records[n].result), seals[n])))
     sworn = [asdict(record.preview) for record in records]
+    time.sleep(1.1)  # the shortest patrol lasts until the next second
     reveals = each(lambda n: encoded("reveal", keys[n], sworn[n], 0, *_lists(results[n], drawn[n])))
     settles = each(lambda n: encoded("settle", keys[n], sworn[n]))
     if batch == 1:

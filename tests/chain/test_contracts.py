@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import assay.chain.contracts
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-import assay.chain.contracts
 from assay.chain import Client, Deployment, EventReader, Key, Market, Member, Opening, Role, Terms, deploy, events
 from assay.chain.node import Node
 from assay.contracts import CONTRACTS, artifact

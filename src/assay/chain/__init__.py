@@ -10,6 +10,7 @@ from .market import Market
 from .reader import EventReader, Rewind, events
 from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
 from .stakes import Member, Role, Stakes
+from .statement import Statement, statement
 
 __all__ = [
     "NO_RESULT",
@@ -30,6 +31,7 @@ __all__ = [
     "Rewind",
     "Role",
     "Stakes",
+    "Statement",
     "TaskKey",
     "TaskRecord",
     "Terms",
@@ -40,5 +42,6 @@ __all__ = [
     "deploy",
     "events",
     "passphrase",
+    "statement",
     "unlock",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from assay.chain import Games, TaskRecord
 from assay.chain import Role as Seat
 from assay.market import Windows, quote
 from assay.proof import Runner, Segment
+from assay.roles.patrol import Patrol
 from assay.roles.session import Session
 from assay.roles.settings import RoleSettings
 from assay.roles.solver import SolverRole
@@ -23,8 +25,8 @@ from assay.roles.verifier import VerifierRole
 from assay.roles.whistleblower import WhistleblowerRole
 from assay.roles.worker import Role
 from assay.solve import Journal
-from assay.verify import Sealed, match_commitment
-from assay.words import Receipt, TaskState
+from assay.verify import Sealed, finding_commitment, match_commitment
+from assay.words import Kind, Receipt, TaskState
 
 WINDOWS = Windows(
     open_for=3000, work_for=3000, patrol_for=600, attest_for=3000, reveal_for=3000, clock=4000, extension=300
@@ -85,6 +87,19 @@ class Colluding(VerifierRole):
         task, me = record.task, self.session.address
         intervals = record.drawn_intervals(task.verifiers.index(me))
         return Sealed(task.id, me, match_commitment(task.id, me, [digests[k] for k in intervals]), intervals)
+
+
+def looks_only_at(role: WhistleblowerRole, task: str, interval: int) -> None:
+    """The lot of this whistleblower fell on one interval."""
+    Patrol(True, (interval,)).write(role.session.folder_of(task) / "patrol.json")
+
+
+def claims(role: WhistleblowerRole, task: str, interval: int) -> None:
+    """This whistleblower will say that an interval is wrong without having looked."""
+    me, salt = role.session.address, secrets.token_bytes(32)
+    seal = finding_commitment(task, me, Kind.INTERVAL, interval, salt)
+    made_up = Sealed(task, me, seal, (interval,), Kind.INTERVAL, interval, salt=salt.hex())
+    role.keep(role.session.market.task(task), made_up)
 
 
 def opened(kind: type[Role], folder: Path, **settings: Any) -> Any:

@@ -180,6 +180,18 @@ class Market(Contract):
         """Whether an account's accusation still locks a part of its stake."""
         return int(self._view("accusing", task, account)) != 0
 
+    def condemned_at(self, task: str) -> int:
+        """When a task's result was ruled to be wrong, in Unix seconds; 0 if it was not."""
+        return int(self._view("condemned_at", task))
+
+    def verifier_lock(self) -> int:
+        """What an attestation locks of a verifier's stake."""
+        return int(self._view("verifier_lock"))
+
+    def whistleblower_lock(self) -> int:
+        """What an accusation locks of a whistleblower's stake."""
+        return int(self._view("whistleblower_lock"))
+
     def has_answered(self, task: str) -> bool:
         """Whether the solver has made a move in a dispute about the task."""
         return bool(self._view("has_answered", task))

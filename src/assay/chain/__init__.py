@@ -6,10 +6,12 @@ from .deployment import Deployment, deploy
 from .event import Event
 from .games import Games
 from .keys import Key, create, passphrase, unlock
+from .local import Spent, move_time, spent
 from .market import Market
 from .reader import EventReader, Rewind, events
 from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
 from .stakes import Member, Role, Stakes
+from .statement import Statement, statement
 
 __all__ = [
     "NO_RESULT",
@@ -29,7 +31,9 @@ __all__ = [
     "Result",
     "Rewind",
     "Role",
+    "Spent",
     "Stakes",
+    "Statement",
     "TaskKey",
     "TaskRecord",
     "Terms",
@@ -39,6 +43,9 @@ __all__ = [
     "create",
     "deploy",
     "events",
+    "move_time",
     "passphrase",
+    "spent",
+    "statement",
     "unlock",
 ]

@@ -32,6 +32,10 @@ class Market(Contract):
         self._block = block
         self._keys: dict[str, tuple[TaskKey, Work]] = {}
 
+    def many(self, calls: Sequence[bytes]) -> TransactionReceipt:
+        """Several calls in one transaction, all of them or none; each is call data as `abi.encode` makes it."""
+        return self._send("multicall", list(calls))
+
     # -- the submitter's -----------------------------------------------------------------------------------------
 
     def post(self, salt: str, terms: Terms, work: Work) -> str:
@@ -178,6 +182,18 @@ class Market(Contract):
     def accusing(self, task: str, account: str) -> bool:
         """Whether an account's accusation still locks a part of its stake."""
         return int(self._view("accusing", task, account)) != 0
+
+    def condemned_at(self, task: str) -> int:
+        """When a task's result was ruled to be wrong, in Unix seconds; 0 if it was not."""
+        return int(self._view("condemned_at", task))
+
+    def verifier_lock(self) -> int:
+        """What an attestation locks of a verifier's stake."""
+        return int(self._view("verifier_lock"))
+
+    def whistleblower_lock(self) -> int:
+        """What an accusation locks of a whistleblower's stake."""
+        return int(self._view("whistleblower_lock"))
 
     def has_answered(self, task: str) -> bool:
         """Whether the solver has made a move in a dispute about the task."""

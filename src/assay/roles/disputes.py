@@ -31,6 +31,8 @@ class Dispute:
     interval: int
     record: Game | None = None
     history: list[Revealed] = field(default_factory=list)
+    executed: dict[str, Any] | None = None
+    """What the referee got: the arguments of the event `Executed`."""
     ended: dict[str, Any] | None = None
     moves: int = 0
 
@@ -49,6 +51,8 @@ class Dispute:
                 self.history.append((self.record, Divide(words) if divided else Expand(words)))
             case "Shown" if self.record:
                 self.history.append((self.record, Show(bytes(event.args["data"]))))
+            case "Executed":
+                self.executed = event.args
             case "Ended":
                 self.ended = event.args
 

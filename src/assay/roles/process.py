@@ -19,17 +19,27 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from .worker import Role
 
+MEMBER = ("kind", "folder", "port", "follow_parent")
+"""What says which member it is and where; all other arguments are its options."""
+
 __all__ = ["main", "open_role", "run_member", "run_role"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line of a member and run it until SIGTERM. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m assay.roles.process")
-    parser.add_argument("kind", choices=("chain", "depot", "solver", "verifier"))
+    parser.add_argument("kind", choices=("chain", "depot", "solver", "verifier", "whistleblower"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cheat")
+    parser.add_argument("--manner")
+    parser.add_argument("--accomplice", type=Path)
+    parser.add_argument("--poll", type=float)
+    parser.add_argument("--rate", type=int)
+    parser.add_argument("--only")
+    parser.add_argument("--dev", action="store_true", default=None, help="a chain whose time can be moved, for tests")
+    parser.add_argument("--share", type=int)
     parser.add_argument("--follow-parent", type=int, metavar="PID")
     given = parser.parse_args(arguments)
     if given.follow_parent is not None:
@@ -37,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_log(given.folder / "log.jsonl")
     try:
         with occupied(given.folder):
-            run_member(given.kind, given.folder, given.port, threads=given.threads, cheat=given.cheat)
+            options = {name: value for name, value in vars(given).items() if name not in MEMBER}
+            run_member(given.kind, given.folder, given.port, **options)
     except AssayError as error:
         get_log(role=given.kind).error("ended", code=error.code, message=error.message, evidence=error.evidence)
         sys.stderr.write(f"{error.code}: {error.message}\n")
@@ -50,7 +61,7 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
     if kind == "chain":
         from assay.chain.node import Node
 
-        node = Node(folder / "chain.sqlite", port)
+        node = Node(folder / "chain.sqlite", port, dev=bool(options["dev"]))
         node.open()
         node.serve()
         return
@@ -59,22 +70,27 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
 
         serve(Store(folder / "store"), port=port, writable=True)
         return
+    options.pop("dev", None)
     run_role(kind, folder, port=port, **options)
 
 
 def run_role(kind: str, folder: Path, **options: object) -> None:
-    """Be a solver or verifier with these settings (None: not given) until the process is asked to stop."""
+    """Be a solver, verifier or whistleblower with these settings (None: not given) until the process is asked to stop."""
     signal.signal(signal.SIGTERM, _stop)
     open_role(kind, folder, **options).run()
 
 
 def open_role(kind: str, folder: Path, **options: object) -> Role:
-    """The solver or verifier in `folder`, with these settings (None: not given)."""
+    """The solver, verifier or whistleblower in `folder`, with these settings (None: not given)."""
     settings = read_settings(folder=folder, **options)
     if kind == "solver":
         from .solver import SolverRole
 
         return SolverRole.open(settings)
+    if kind == "whistleblower":
+        from .whistleblower import WhistleblowerRole
+
+        return WhistleblowerRole.open(settings)
     from .verifier import VerifierRole
 
     return VerifierRole.open(settings)

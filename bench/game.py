@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contracts" / "support"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path.insert(0, str(TESTS / "contracts" / "support"))
+sys.path.insert(0, str(TESTS / "support"))
 
 from game_world import CHALLENGER, SOLVER, Play, Table
 from happy_path import happy_path
@@ -38,7 +39,7 @@ from assay.program import Axis, DType, Kernel, Order, Read
 from assay.program.code import Layout, Source, decode, kernel_code
 from assay.proof import Opening, merkle
 
-SNAPSHOT = ROOT / "tests" / "contracts" / "gas.json"
+SNAPSHOT = TESTS / "contracts" / "gas.json"
 STEPS, INTERVAL, VALUES, SIDE = 10**6, 1000, 1024, 1000
 STATES, METRICS = 100, 2
 LEFT, RIGHT, PRODUCT = 100, 200, 900

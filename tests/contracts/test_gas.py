@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1] / "bench")]
+sys.path.insert(0, str(HERE.parents[1] / "bench"))
 
 import game as bench
 from happy_path import happy_path

@@ -258,7 +258,7 @@ def main() -> None:
         print(f"a task that nobody quarrels about, {name.replace('_', ' ')}")
         print("".join(f"          {move:20}{used:>10,}\n" for move, used in gas.items()))
     if given.write:
-        SNAPSHOT.write_text(json.dumps(snapshot(figures), indent=1) + "\n")
+        given.write.write_text(json.dumps(snapshot(figures), indent=1) + "\n")
     print(json.dumps(figures))
 
 

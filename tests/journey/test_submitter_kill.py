@@ -36,7 +36,7 @@ class Books:
         self.token, _, self.market = network.contracts.connect(self.client)
 
     def tasks(self) -> list[str]:
-        return [self.market.task_at(i) for i in range(self.market.task_count())]
+        return self.market.posted()
 
     @property
     def submitter(self) -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 
 from ..errors import AssayError, ChainUnavailable, InsufficientFunds, MoneyError, Reverted, UsageError
 from .abi import revert_reason
@@ -187,9 +187,14 @@ class Client:
                 found += sorted(map(_log, logs), key=lambda log: (log.block, log.index))
         return found
 
+    def ask(self, method: str, *params: Any) -> Any:
+        """Whatever the chain answers to a JSON-RPC request. Raises ChainUnavailable or another AssayError."""
+        return self._ask(method, *params)
+
     def costs(self, transactions: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Who sent each of these mined transactions, and the wei that it cost."""
-        wanted, found = list(transactions), {}
+        wanted = list(transactions)
+        found: dict[str, tuple[str, int]] = {}
         for at in range(0, len(wanted), _RECEIPTS_AT_ONCE):
             some = wanted[at : at + _RECEIPTS_AT_ONCE]
             for name, receipt in zip(

@@ -39,12 +39,13 @@ class Games(Contract):
         return str(self._view("games", id_))
 
     def events(self, task: str) -> list[Event]:
-        """All that happened in the disputes about a task, in order."""
+        """All that happened in the disputes about a task, in order, with what the referee executed."""
         opened = self._logs([self.abi.topic("Opened"), None, "0x" + task])
         ids = ["0x" + event.args["id"] for event in opened]
         return self._logs([None, ids]) if ids else []
 
     def _logs(self, topics: list[Any]) -> list[Event]:
-        logs = self.client.logs(self._deployment.block, self.client.head().number, [self.address], topics)
-        decoded = (decode_event({self.address: self.kind}, log) for log in logs)
+        names = {self.address: self.kind, self._deployment.evidence: "evidence"}
+        logs = self.client.logs(self._deployment.block, self.client.head().number, list(names), topics)
+        decoded = (decode_event(names, log) for log in logs)
         return [event for event in decoded if event is not None]

@@ -31,7 +31,9 @@ def demo(
     directory: Path | None = typer.Option(
         None, "--dir", help="Folder of the network; a demo that was killed goes on there."
     ),
-    cheat: str | None = typer.Option(None, "--cheat", help="Somebody cheats: weights, steps, order, rate or echo."),
+    cheat: str | None = typer.Option(
+        None, "--cheat", help="Somebody cheats: weights, steps, order, rate, echo, or another of `assay attack`'s."
+    ),
     threads: int = typer.Option(1, "--threads", min=1, help="Threads of each solver and verifier."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object as the last line."),
 ) -> None:
@@ -72,18 +74,18 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     from assay.market import quote, read_task
     from assay.roles.digits import digits
     from assay.roles.session import Session
-    from assay.roles.settings import RoleSettings
+    from assay.roles.settings import read_settings
     from assay.roles.submitter import Submitter
 
     from .view import LiveView
 
-    settings = RoleSettings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)
+    settings = read_settings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)
     submitter = Submitter(Session.open("submitter", settings))
     package = read_task(digits(), submitter.session.store)
     price = quote(package.program, package.spec)
     task = submitter.submit(package, price, _windows(lazy=cheat == "echo"), LABEL)
     say(f"task {task}")
-    with LiveView(price, symbol="PLAY") as view:
+    with LiveView(price, symbol="PLAY", program=lambda: package.program) as view:
         for snapshot in submitter.follow(task, on_wait=view.wait):
             view.show(snapshot)
     submitter.collect()
@@ -97,7 +99,13 @@ def _windows(*, lazy: bool) -> Any:
     # Long enough for roles that are killed and started again on a busy machine. Only a verifier that neither matched nor
     # claims anything makes everybody wait for the last of these deadlines.
     return Windows(
-        open_for=900, work_for=900, patrol_for=PATROL, attest_for=900, reveal_for=20 if lazy else 300, clock=600, extension=120
+        open_for=900,
+        work_for=900,
+        patrol_for=PATROL,
+        attest_for=900,
+        reveal_for=20 if lazy else 300,
+        clock=600,
+        extension=120,
     )
 
 

@@ -29,6 +29,7 @@ from .moves import (
 )
 from .player import Player, first_difference
 from .record import Game, Kind, Level
+from .telling import number
 from .testimony import state_tree
 from .transcript import Transcript
 
@@ -63,6 +64,12 @@ class Challenger(Player):
                 return self._prove(game, history)
             case _:
                 raise UsageError("there is nothing to do for the challenger", level=game.level)
+
+    def claim(self, game: Game) -> str:
+        """What this side has where the solver claims something else; empty before the walk has come to an element."""
+        if game.level not in (Level.FOLD, Level.PROOF):
+            return ""
+        return number(self.fold(game).result(), self.coded(game.value).kernel.dtype)
 
     def _choose(self, game: Game, history: Sequence[Revealed]) -> Move:
         words = _words(history[-1][1])

@@ -16,7 +16,7 @@ DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
 
 
-MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 64, 2**20 - 1
+MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 32, 2**20 - 1
 """Most verifiers of a task, intervals of a verifier and intervals of a task that the market contract takes."""
 
 

@@ -16,6 +16,7 @@ from assay.proof import Runner, build_trajectory
 from assay.solve import Journal
 from assay.words import Kind, Task, Trajectory
 
+from .cheats import Manner, cheat_of
 from .disputes import Dispute, Disputes
 from .memory import Memory
 from .session import Session
@@ -33,6 +34,8 @@ class Defence:
     def __init__(self, session: Session, disputes: Disputes) -> None:
         self.session = session
         self.disputes = disputes
+        self._cheat = cheat_of(session.settings.cheat, "solver")
+        self._manner = Manner.parse(session.settings.manner)
         self._memory: tuple[str, Memory] | None = None
         self._players: dict[tuple[str, int], Defender] = {}
         self._insist: set[str] = set()
@@ -43,7 +46,8 @@ class Defence:
         if waiting and self.concede(record, self._named(record)):
             return
         for dispute, game in waiting:
-            if self.session.client.now() > game.deadline:
+            now = self.session.client.now()
+            if now > game.deadline or not self._manner.speaks(len(dispute.history), now, game.deadline):
                 continue
             if dispute.kind in (Kind.LEAF, Kind.DATA):
                 self._show(record, dispute, game)
@@ -66,7 +70,8 @@ class Defence:
         Not if an answer was given already or the market has refused once: then there is no way back.
         """
         task = record.task.id
-        if self.session.settings.cheat or task in self._insist or self.session.market.has_answered(task):
+        honest = self._cheat is None or self._manner.manner == "concede"
+        if not honest or task in self._insist or self.session.market.has_answered(task):
             return False
         wrong = next((k for k in intervals if self._memory_of(record.task).wrong(k)), None)
         if wrong is None:
@@ -120,7 +125,8 @@ class Defence:
 
     def _trajectory(self, task: Task, runner: Runner) -> Trajectory:
         journal = Journal(self._journal(task))
-        return build_trajectory(runner.spec, (entry.checkpoint for entry in journal.entries))
+        trajectory = build_trajectory(runner.spec, (entry.checkpoint for entry in journal.entries))
+        return self._cheat.forge(trajectory, runner.spec) if self._cheat else trajectory
 
     def _journal(self, task: Task) -> Path:
         return self.session.folder_of(task.id) / "journal.jsonl"

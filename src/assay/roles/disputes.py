@@ -31,8 +31,11 @@ class Dispute:
     interval: int
     record: Game | None = None
     history: list[Revealed] = field(default_factory=list)
+    executed: dict[str, Any] | None = None
+    """What the referee got: the arguments of the event `Executed`."""
     ended: dict[str, Any] | None = None
     moves: int = 0
+    _heard: tuple[str, dict[str, Any]] | None = None
 
     def current(self) -> Game | None:
         """The record while somebody has to move."""
@@ -49,8 +52,13 @@ class Dispute:
                 self.history.append((self.record, Divide(words) if divided else Expand(words)))
             case "Shown" if self.record:
                 self.history.append((self.record, Show(bytes(event.args["data"]))))
+            case "Executed":
+                self._heard = event.transaction, event.args
             case "Ended":
                 self.ended = event.args
+                # Anybody may have the referee execute something in a game's name; what counts is what ended it.
+                if self._heard and self._heard[0] == event.transaction:
+                    self.executed = self._heard[1]
 
 
 class Disputes:

@@ -30,7 +30,14 @@ class RoleSettings(BaseSettings):
     poll: float = Field(0.15, gt=0, allow_inf_nan=False)
     passphrase: SecretStr | None = None
     """Of the keystore; by default the file `passphrase` in the folder, made on first use."""
+    only: str | None = None
+    """Takes part in tasks of this name only."""
     cheat: str | None = None
+    """How this role is dishonest (`assay.roles.cheats`); for demonstrations and attacks."""
+    manner: str | None = None
+    """How a dishonest solver behaves when it has to answer in a dispute: answer, concede, late, or silent:NUMBER."""
+    accomplice: Path | None = None
+    """The folder of the solver that a colluding verifier belongs to."""
     share: int = Field(25, ge=1, le=100)
     """Percent of all tasks that a whistleblower patrols."""
     replays: int = Field(240, ge=0)
@@ -46,7 +53,7 @@ class RoleSettings(BaseSettings):
         return self.network or self.folder.parent / "network.json"
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

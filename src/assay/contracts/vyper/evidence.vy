@@ -45,6 +45,17 @@ interface Referee:
     def finish(kernel: Bytes[9232], acc: DynArray[uint256, 16]) -> uint256: view
 
 
+# @notice The referee has executed the piece that a game had come to, and got something else than the solver had claimed:
+#         at the end of a fold an element's stored bits, before it the words of an accumulator.
+event Executed:
+    id: indexed(bytes32)
+    element: uint256
+    first: uint256
+    last: uint256
+    claimed: bytes32
+    found: DynArray[bytes32, 4]
+
+
 # @dev Kinds of values, as the entries number them.
 STATE_VALUE: constant(uint256) = 0
 BATCH_VALUE: constant(uint256) = 1
@@ -159,12 +170,16 @@ def prove(
         acc = staticcall referee.execute(
             kernel, game.element, game.lo, game.hi, acc, game.values, depth, openings
         )
+    words: DynArray[bytes32, 4] = []
     found: bytes32 = empty(bytes32)
     if game.hi == game.terms:
         found = convert(staticcall referee.finish(kernel, acc), bytes32)
+        words = [found]
     else:
-        found = self._hash(self._pack(acc, game.width))
+        words = self._pack(acc, game.width)
+        found = self._hash(words)
     assert found != game.high, "evidence: holds"
+    log Executed(id=id, element=game.element, first=game.lo, last=game.hi, claimed=game.high, found=words)
     self._uphold(table, id, game, key, result, "prove")
 
 

@@ -12,7 +12,7 @@ import records
 
 
 # @dev Most intervals of a verifier.
-MAX_AUDIT: constant(uint256) = 64
+MAX_AUDIT: constant(uint256) = 32
 
 # @dev Rounds of the permutation's walk. The domain is under four times n, so each round ends the walk with a chance of
 #      over 1/4; for n up to 1024 the bound cannot be reached at all.
@@ -105,14 +105,11 @@ def _permute(x: uint256, n: uint256, half: uint256, key: bytes32) -> uint256:
         right: uint256 = y & mask
         for r: uint256 in range(8):
             t: uint256 = unsafe_add(right, keys >> unsafe_sub(224, unsafe_mul(32, r))) & LOW_32_BITS
-            t ^= t >> 16
-            t = unsafe_mul(t, MIX_1) & LOW_32_BITS
-            t ^= t >> 13
-            t = unsafe_mul(t, MIX_2) & LOW_32_BITS
-            t ^= t >> 16
-            swapped: uint256 = left ^ (t & mask)
+            t = unsafe_mul(t ^ (t >> 16), MIX_1) & LOW_32_BITS
+            t = unsafe_mul(t ^ (t >> 13), MIX_2) & LOW_32_BITS
+            t = left ^ ((t ^ (t >> 16)) & mask)
             left = right
-            right = swapped
+            right = t
         y = (left << half) | right
         if y < n:
             return y

@@ -233,11 +233,11 @@ FAULT_PERIOD: public(constant(uint256)) = 30 * 86400
 
 # @dev Most verifiers of a task, and most intervals of a verifier.
 MAX_VERIFIERS: constant(uint256) = 16
-MAX_AUDIT: constant(uint256) = 64
+MAX_AUDIT: constant(uint256) = 32
 
 # @dev Most levels of a trajectory's Merkle tree, hence most words of all proofs of a reveal.
 MAX_DEPTH: constant(uint256) = 20
-MAX_PROOF_WORDS: constant(uint256) = 1280
+MAX_PROOF_WORDS: constant(uint256) = 640
 
 # @dev Most positions of the verifiers' list that a draw looks at.
 MAX_WALK: constant(uint256) = 128
@@ -254,8 +254,8 @@ MAX_STEPS: constant(uint256) = 2 ** 53
 HASHED_BLOCKS: constant(uint256) = 256
 
 # @dev Most calls, and bytes of one, in `multicall`: its memory is paid for whether it is used or not.
-MAX_CALLS: constant(uint256) = 16
-MAX_CALL: constant(uint256) = 3072
+MAX_CALLS: constant(uint256) = 20
+MAX_CALL: constant(uint256) = 2560
 
 # @dev Most accusations and games of a task at one time: what fits into its word.
 MAX_ACCUSATIONS: constant(uint256) = 2 ** 10 - 1
@@ -1275,6 +1275,7 @@ def _pay(task: Task, key: records.Key, result: records.Result):
     position: uint256 = 0
     for verifier: address in result.verifiers:
         if (task.revealed >> position) & 1 == 1:
+            self.sealed[task.id][verifier] = empty(bytes32)
             extcall stakes.unlock(verifier, VERIFIER, verifier_lock)
             if (task.matched >> position) & 1 == 1:
                 fees += key.terms.fee

@@ -247,7 +247,7 @@ def main() -> None:
     parser.add_argument("--ways", type=int, default=32)
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     parser.add_argument(
-        "--write", action="store_true", help="keep the figures as the snapshot that the tests compare with"
+        "--write", type=Path, nargs="?", const=SNAPSHOT, help="keep the figures, for the tests to compare"
     )
     given = parser.parse_args()
     figures = {"dispute": dispute(given.ways, given.json)}

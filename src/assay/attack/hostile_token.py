@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -122,7 +123,7 @@ def _calls_back(arena: Arena, client: Client, count: _Count) -> None:
     token.send("act", token.address, token.abi.encode("approve", market.address, GIFT))
     token.send("act", market.address, market.abi.encode("deposit", 10**6))
     withdrawal = market.abi.encode("withdraw")
-    with_call = {
+    with_call: dict[str, Callable[[], object]] = {
         "post": lambda: _post(arena, market),
         "deposit": lambda: market.deposit(10**6),
         "withdraw": market.withdraw,

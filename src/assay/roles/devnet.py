@@ -34,14 +34,16 @@ STARTS = 20
 
 @dataclass(frozen=True)
 class Member:
-    """One process of the network. `kind` is chain, depot, solver or verifier."""
+    """One process of the network. `kind` is chain, depot, solver, verifier or whistleblower."""
 
     name: str
     kind: str
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None, threads: int = 1) -> list[Member]:
+def members(
+    solvers: int = 2, verifiers: int = 2, cheat: str | None = None, threads: int = 1, whistleblowers: int = 0
+) -> list[Member]:
     """The members of a local network, in the order in which they start. `cheat` makes the roles it is about dishonest."""
     from .cheats import CHEATS
 
@@ -54,6 +56,10 @@ def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None, thre
             cheating = cheat is not None and role == kind and index in dishonest
             options = {"threads": str(threads)} | ({"cheat": cheat} if cheating and cheat else {})
             found.append(Member(f"{kind}-{index}", kind, options))
+    for index in range(1, whistleblowers + 1):
+        # On a network of one's own there are few tasks, and somebody started a whistleblower to see it at work.
+        options = {"threads": str(threads), "share": "100"}
+        found.append(Member(f"whistleblower-{index}", "whistleblower", options))
     return found
 
 
@@ -169,7 +175,10 @@ class Devnet:
             meanwhile()
 
     def settle_in(self, *names: str) -> None:
-        """Wait until every solver and verifier, or those of these names, has staked and serves its page."""
+        """Wait until every solver and verifier, or those of these names, has staked and serves its page.
+
+        A whistleblower only has to serve: it stakes when that pays.
+        """
         network = Network.load(self.network_file)
         with Client(network.rpc) as client:
             stakes = Stakes(client, network.contracts.stakes)
@@ -178,7 +187,7 @@ class Devnet:
                     self.wait_for(member.name, partial(self._ready, member, stakes))
 
     def _ready(self, member: Member, stakes: Stakes) -> bool:
-        return self._serves(member.name) and self._staked(member, stakes)
+        return self._serves(member.name) and (member.kind == "whistleblower" or self._staked(member, stakes))
 
     def _staked(self, member: Member, stakes: Stakes) -> bool:
         key = read_json(self.folder / member.name / "key.json")

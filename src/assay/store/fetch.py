@@ -189,6 +189,8 @@ def cut_off(seconds: float) -> Iterator[dict[str, Any]]:
 
 
 def _pour(response: httpx2.Response, sink: Sink) -> None:
+    if response.status_code in BUSY or response.status_code >= 500:
+        raise UnavailableError(f"it answered {response.status_code}")
     if response.status_code != 200:
         raise BlobMissing(f"it answered {response.status_code}")
     for piece in response.iter_raw():

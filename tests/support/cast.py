@@ -15,7 +15,15 @@ from assay.chain import Client, Market, Opening, Role, Terms, Work, deploy
 from assay.words import Blob, Commitment
 
 WINDOWS = {"open_for": 100, "work_for": 100, "patrol_for": 0, "attest_for": 100, "reveal_for": 100}
-COUNTS = {"steps": 4, "interval": 2, "price": 5000, "fee": 300, "verifiers": 2, "audit_intervals": 1, "collateral": 4000}
+COUNTS = {
+    "steps": 4,
+    "interval": 2,
+    "price": 5000,
+    "fee": 300,
+    "verifiers": 2,
+    "audit_intervals": 1,
+    "collateral": 4000,
+}
 NUMBERS = {"rows": 10, "batch_size": 2, "seed": 7, "ways": 4, "clock": 100, "extension": 10, "bond": 50}
 ROOTS = {"spec": "ab" * 32, "code_root": "01" * 32, "initial_root": "02" * 32, "dataset_root": "03" * 32}
 WORK = Work(**ROOTS, **NUMBERS)

@@ -12,6 +12,7 @@ import json
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +20,12 @@ from pathlib import Path
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from assay.chain import Call, Client, Deployment, Key, Market, Opening, Role, Terms, Work, deploy
+from assay.chain import Call, Client, Deployment, Key, Market, Opening, Role, TaskRecord, Terms, Work, deploy
 from assay.chain.node import Node
 from assay.proof import audit_intervals, merkle
 from assay.words import Audit
 
-__all__ = ["happy_path"]
+__all__ = ["happy_path", "tables"]
 
 INTERVALS = 10
 
@@ -88,7 +89,7 @@ def task_terms(audited: int) -> tuple[Terms, Work]:
     counts = {"steps": 20 * INTERVALS, "interval": 20, "price": 5_000_000, "fee": 500_000}
     audit = {"verifiers": 1, "audit_intervals": audited, "collateral": 20_000_000}
     windows = {"open_for": 3600, "work_for": 86400, "patrol_for": 0, "attest_for": 3600, "reveal_for": 1800}
-    return Terms(work.hash, next(roots), **counts, **audit, **windows), work
+    return Terms(work.digest, next(roots), **counts, **audit, **windows), work
 
 
 def happy_path(batch: int = 1, audited: int = 1) -> dict[str, int]:
@@ -116,19 +117,20 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
     offers = [task_terms(audited) for _ in range(batch)]
     salts = [secrets.token_hex(32) for _ in offers]
     sent("post", submitter, each(lambda n: encoded("post", salts[n], asdict(offers[n][0]), asdict(offers[n][1]))))
-    tasks = submitter.ids()
-    keys = [asdict(submitter.key(task)) for task in tasks]
+    tasks = submitter.posted()
+    keys = [asdict(submitter.record(task).key) for task in tasks]
     sent("accept", solver, each(lambda n: encoded("accept", keys[n])))
     results = [Trajectory(offers[n][0]) for n in range(batch)]
     finals = [result.states[-1].hex() for result in results]
     sent("commit", solver, each(lambda n: encoded("commit", keys[n], results[n].root, finals[n], "ab" * 32, 4711)))
-    before = [verifier.sworn(task) for task in tasks]
-    previews = [verifier.preview(task) for task in tasks]
-    drawn = [_intervals(verifier, task, audited) for task in tasks]
+    records = [verifier.record(task) for task in tasks]
+    drawn = [_intervals(record, audited) for record in records]
     seals = [_seal(task, verifier.client.address, results[n], drawn[n]) for n, task in enumerate(tasks)]
-    sent("attest", verifier, each(lambda n: encoded("attest", keys[n], asdict(before[n]), seals[n])))
-    sworn = [asdict(one) for one in previews if one is not None]
+    sent("attest", verifier, each(lambda n: encoded("attest", keys[n], asdict(records[n].result), seals[n])))
+    sworn = [asdict(record.preview) for record in records]
     reveals = each(lambda n: encoded("reveal", keys[n], sworn[n], 0, *_lists(results[n], drawn[n])))
+    while solver.client.now() <= max(record.result.committed_at for record in records):
+        time.sleep(0.1)  # the patrol, though it has no length here, ends after the second of the commitment
     settles = each(lambda n: encoded("settle", keys[n], sworn[n]))
     if batch == 1:
         sent("reveal", solver, reveals)
@@ -139,9 +141,9 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
     return gas
 
 
-def _intervals(market: Market, task: str, audited: int) -> list[int]:
-    seed = bytes.fromhex(market.record(task).audit_seed)
-    return list(audit_intervals(seed, 0, Audit(verifiers=1, intervals=audited), INTERVALS))
+def _intervals(record: TaskRecord, audited: int) -> list[int]:
+    key = keccak(encode(["bytes32", "string"], [bytes.fromhex(record.preview.seed), "intervals"]))
+    return list(audit_intervals(key, 0, Audit(verifiers=1, intervals=audited), INTERVALS))
 
 
 def _seal(task: str, verifier: str, result: Trajectory, drawn: list[int]) -> str:
@@ -155,13 +157,18 @@ def _lists(result: Trajectory, drawn: list[int]) -> list[list[str]]:
     return [*parts, [word for o in openings for word in o.proof]]
 
 
-def main() -> int:
-    """Print the tables on stderr, and one JSON object on stdout."""
-    report = {
+def tables() -> dict[str, dict[str, int]]:
+    """What is printed: alone and ten together, with one and with three audited intervals."""
+    return {
         f"{name}, {audited} audited": happy_path(batch, audited)
         for audited in (1, 3)
         for name, batch in (("alone", 1), ("ten", 10))
     }
+
+
+def main() -> int:
+    """Print the tables on stderr, and one JSON object on stdout."""
+    report = tables()
     for name, gas in report.items():
         sys.stderr.write(f"{name}\n" + "".join(f"  {move:18}{amount:>10,}\n" for move, amount in gas.items()))
     sys.stdout.write(json.dumps(report) + "\n")

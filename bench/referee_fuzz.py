@@ -1,9 +1,11 @@
 """Arbiter against contract against engine, one scalar operation at a time: `scripts/bench referee_fuzz [--patterns N]`.
 
 The same operands (tests/support/operand_patterns.py) go to the contract `arithmetic` on an EVM, to `assay.dispute.arbiter` and
-to the engine's clear version. Each operation runs with every element type that it takes and, where that counts, gives. The last
-line is JSON: per operation the combinations of types, the patterns, and how often contract or arbiter differ from the engine
-(exit code 1 if they do). `--gas` measures what a call costs instead, and `--write` puts that into docs/dispute.md.
+to the engine's clear version. Each operation runs with every element type that it takes and, where that counts, gives: N
+patterns for each class of types (float, integer, bool, and for casts the class of the source and that of the target), which
+the types of the class share. The last line is JSON: per operation the combinations of types, the patterns, and how often
+contract or arbiter differ from the engine (exit code 1 if they do). `--gas` measures what a call costs instead, and `--write`
+puts that into docs/dispute.md.
 
 py-evm makes a few hundred operations a second. Where pyrevm is installed (`pip install pyrevm`) it takes its place: the same
 bytes run on revm, some two hundred times as fast. The gas figures are the EVM's and do not depend on which of them counts.
@@ -16,6 +18,7 @@ import json
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,16 +103,24 @@ def added(a: Row, b: Row) -> Row:
 def fuzz(contract: Contract, only: set[str], count: int, seed: int) -> dict[str, Row]:
     """Rows by operation."""
     rows: dict[str, Row] = {}
+    sharing = Counter((case.op, class_of(case)) for case in cases())
     for case in cases():
         if only and case.op not in only:
             continue
         begun = time.monotonic()
-        row = {"types": 1} | fuzz_case(contract, case, count, seed)
+        share = -(-count // sharing[case.op, class_of(case)])
+        row = {"types": 1} | fuzz_case(contract, case, share, seed)
         rows[case.op] = added(rows.get(case.op, {}), row)
         print(f"{case}: {json.dumps(row)}, {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
     if not only or only & {"widen", "store"}:
         rows |= fuzz_memory(contract, count, seed)
     return rows
+
+
+def class_of(case: Case) -> str:
+    """The types of a case, in classes."""
+    names = ["float" if d.is_float else "bool" if d is DType.BOOL else "integer" for d in (case.kind, case.out)]
+    return " to ".join(names) if OPS[case.op].result == "output" else names[0]
 
 
 def gas_table(contract: Contract, count: int, seed: int) -> str:
@@ -118,9 +129,7 @@ def gas_table(contract: Contract, count: int, seed: int) -> str:
     for case in cases():
         if case.op == "bitcast" and case.kind.bits != 32:
             continue
-        label = "float" if case.kind.is_float else "bool" if case.kind is DType.BOOL else "integer"
-        if OPS[case.op].result == "output":
-            label += " to " + ("float" if case.out.is_float else "bool" if case.out is DType.BOOL else "integer")
+        label = class_of(case)
         operands = patterns(case, count, seed)
         costs = [contract.gas(*case, *map(int, values)) for values in zip(*operands, strict=True)]
         found.setdefault((case.op, label), []).extend(costs)
@@ -142,7 +151,7 @@ def write_table(table: str) -> None:
 def main() -> int:
     """See the module's text."""
     parser = argparse.ArgumentParser(description="Arbiter against contract against engine, per scalar operation.")
-    parser.add_argument("--patterns", type=int, default=100_000, help="operand sets per operation and types")
+    parser.add_argument("--patterns", type=int, default=100_000, help="operand sets per operation and class of types")
     parser.add_argument("--only", default="", help="operations, with commas between them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gas", action="store_true", help="measure gas instead; 1,000 patterns are plenty")

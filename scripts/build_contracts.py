@@ -9,29 +9,30 @@ import sys
 from pathlib import Path
 
 import vyper
-from vyper.compiler import compile_code
+from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.settings import OptimizationLevel, Settings
 
-CONTRACTS = Path(__file__).resolve().parents[1] / "src" / "assay" / "contracts"
+from assay.contracts import CONTRACTS
+
+FOLDER = Path(__file__).resolve().parents[1] / "src" / "assay" / "contracts"
 VYPER = "0.4.3"
 EVM = "cancun"
 
 
 def render(source: Path) -> bytes:
     """The artifact of one `.vy` file, as the bytes of its JSON file. What it imports lies beside it."""
-    data = source.read_bytes()
     bundle = FilesystemInputBundle([source.parent])
+    file = bundle.load_file(source)
     settings = Settings(evm_version=EVM, optimize=OptimizationLevel.GAS, experimental_codegen=False)
     formats = ["abi", "bytecode", "bytecode_runtime"]
-    file = bundle.load_file(source.resolve())
-    out = compile_code(file.source_code, input_bundle=bundle, output_formats=formats, settings=settings)
+    out = compile_from_file_input(file, input_bundle=bundle, output_formats=formats, settings=settings)
     fields = {
         "abi": out["abi"],
         "bytecode": out["bytecode"].removeprefix("0x"),
         "compiler": f"vyper {vyper.__version__}, {EVM}",
         "runtime": out["bytecode_runtime"].removeprefix("0x"),
-        "source_sha256": hashlib.sha256(data).hexdigest(),
+        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
     }
     return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
@@ -39,11 +40,9 @@ def render(source: Path) -> bytes:
 def stale() -> dict[Path, bytes]:
     """The artifact files that are not what their sources compile to, with what should be in them."""
     found = {}
-    for source in sorted((CONTRACTS / "vyper").glob("*.vy")):
-        if "@external" not in source.read_text():  # a library: it is part of the contracts that import it
-            continue
-        target = CONTRACTS / "artifacts" / f"{source.stem}.json"
-        wanted = render(source)
+    for name in CONTRACTS:
+        target = FOLDER / "artifacts" / f"{name}.json"
+        wanted = render(FOLDER / "vyper" / f"{name}.vy")
         if not target.is_file() or target.read_bytes() != wanted:
             found[target] = wanted
     return found

@@ -30,6 +30,7 @@ COMMANDS = {
     "assay doctor": ["--help", "--json"],
     "assay fetch": ["--out -o", "TASK", *SUBMITTER],
     "assay replay": ["--help", "--interval", "--json", "--threads", "BUNDLE"],
+    "assay simulate": ["--help", "--json", "--population", "--seed", "--tasks"],
     "assay solver": ["--cheat", "--dir", "--help", "--leave", "--network", "--port", "--rate", "--rpc", "--threads"],
     "assay submit": ["--detach", "--rate", "--yes -y", "--out -o", "FILE.py[:function] | TASK.toml", *SUBMITTER],
     "assay tasks": SUBMITTER,

@@ -74,10 +74,13 @@ def test_dynamic_over_nothing_but_zeros(one_node):
 
 
 @pytest.mark.parametrize(("a", "b"), [("uint8", "int8"), ("uint8", "uint8"), ("int8", "int8")])
-def test_integer_products(agrees, a, b):
-    left, right = narrow(a, 2, 3, 7), narrow(b, 7, 4)
-    agrees("MatMulInteger", [left, right])
-    agrees("MatMulInteger", [left, right, np.array(3, a), narrow(b, 4)])
+def test_integer_products(one_node, a, b):
+    # Not beside ONNX Runtime: without VNNI instructions its products of uint8 and int8 saturate in pairs at 16 bits.
+    left, right, zero, zeros = narrow(a, 2, 3, 7), narrow(b, 7, 4), np.array(3, a), narrow(b, 4)
+    found = one_node("MatMulInteger", [left, right]).run()["y0"]
+    np.testing.assert_array_equal(found, left.astype(np.int32) @ right.astype(np.int32))
+    found = one_node("MatMulInteger", [left, right, zero, zeros]).run()["y0"]
+    np.testing.assert_array_equal(found, (left.astype(np.int32) - 3) @ (right.astype(np.int32) - zeros))
 
 
 def test_zero_points_per_row(one_node):

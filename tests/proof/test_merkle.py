@@ -72,6 +72,30 @@ def test_no_proof_for_a_leaf_that_does_not_exist() -> None:
         merkle.prove([bytes(32)] * 3, 3)
 
 
+@given(leaf_lists.filter(bool), st.data())
+def test_a_tree_is_walked_from_its_root_to_every_leaf(leaves: list[bytes], data: st.DataObject) -> None:
+    tree, index = merkle.Tree(leaves), data.draw(st.integers(0, len(leaves) - 1))
+    assert (tree.root, tree.depth) == (merkle.root(leaves), merkle.depth(len(leaves)))
+    assert tree.prove(index) == merkle.prove(leaves, index)
+    height, position = tree.depth, 0
+    while height:
+        levels = data.draw(st.integers(1, height))
+        below = tree.below(height, position, levels)
+        assert reference_root(list(below)) == tree.node(height, position)
+        height -= levels
+        position = (position << levels) + (index >> height & ((1 << levels) - 1))
+        assert tree.node(height, position) == below[index >> height & ((1 << levels) - 1)]
+    assert (position, tree.node(0, position)) == (index, leaves[index])
+
+
+def test_a_tree_has_padding_and_nothing_beyond() -> None:
+    tree = merkle.Tree([b"\x07" * 32] * 5)
+    assert tree.node(0, 5) == tree.node(0, 7) == merkle.ZERO
+    for height, index in ((0, 8), (3, 1), (4, 0), (0, -1)):
+        with pytest.raises(UsageError):
+            tree.node(height, index)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 13])
 def test_a_proof_of_many_leaves_folds_up_to_the_root(count):
     """Whoever knows the number of leaves needs only the siblings that do not follow from the leaves themselves."""

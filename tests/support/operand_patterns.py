@@ -120,7 +120,7 @@ def _mixed(kind: DType, arity: int, n: int, rng: np.random.Generator) -> list[Bi
         return _integers(kind, arity, n, rng)
     if arity == 1:
         return _float_unary(arity, n, rng)
-    makers = [_any, _near, _ordinary, _cancelling, _halfway, _subnormal, _overflowing, _special, _zeros, _few]
+    makers = [_any, _near, _ordinary, _cancelling, _halfway, _subnormal, _overflowing, _special, _extreme, _few]
     return _mixture(makers, arity, n, rng)
 
 
@@ -229,9 +229,12 @@ def _special(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:
     return [rng.choice(values, n) for _ in range(arity)]
 
 
-def _zeros(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:
-    """Every other operand is a zero."""
-    return [np.where(rng.random(n) < 0.5, _words(0, 1, n, rng), s) for s in _special(arity, n, rng)]
+EXTREME = np.array([0, 1, 0x3F800000, 0x7F7FFFFF, 0x7F800000, 0x7FC00000], np.uint64)
+
+
+def _extreme(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:
+    """All combinations of zeros, infinities, NaN, and numbers that none of these is."""
+    return [rng.choice(EXTREME, n) | _words(0, 1, n, rng) for _ in range(arity)]
 
 
 def _few(arity: int, n: int, rng: np.random.Generator) -> list[Bits]:

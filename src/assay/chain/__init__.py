@@ -1,34 +1,35 @@
 """The only code that talks to an EVM: client, typed contracts, events, keys. The embedded node is `assay.chain.node`."""
 
 from .client import BlockRef, Call, Client, RawLog, TransactionReceipt
-from .contract import ZERO_ADDRESS, ZERO_WORD
+from .contract import ZERO_ADDRESS, Token
 from .deployment import Deployment, deploy
 from .event import Event
+from .games import Games
 from .keys import Key, create, passphrase, unlock
-from .market import Market, TaskRecord
+from .market import Market
 from .reader import EventReader, Rewind, events
-from .records import Opening, Sworn, TaskKey, Terms, Work
+from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
 from .stakes import Member, Role, Stakes
-from .token import Token
 
 __all__ = [
+    "NO_RESULT",
     "ZERO_ADDRESS",
-    "ZERO_WORD",
     "BlockRef",
     "Call",
     "Client",
     "Deployment",
     "Event",
     "EventReader",
+    "Games",
     "Key",
     "Market",
     "Member",
     "Opening",
     "RawLog",
+    "Result",
     "Rewind",
     "Role",
     "Stakes",
-    "Sworn",
     "TaskKey",
     "TaskRecord",
     "Terms",

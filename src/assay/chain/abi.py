@@ -87,13 +87,13 @@ class Abi:
             (entry for entry in listed if entry["type"] == "constructor"), {"inputs": []}
         )
 
+    def topic(self, name: str) -> str:
+        """The first topic of the event `name`, as 0x-hex."""
+        return next("0x" + topic.hex() for topic, entry in self.events.items() if entry["name"] == name)
+
     def constructor(self, *arguments: Any) -> bytes:
         """The arguments as they follow the creation code."""
         return _encode("the constructor", self._constructor["inputs"], arguments)
-
-    def topic(self, event: str) -> str:
-        """What an event of this name has as its first topic, as 0x-hex."""
-        return next("0x" + topic.hex() for topic, entry in self.events.items() if entry["name"] == event)
 
     def encode(self, name: str, *arguments: Any) -> bytes:
         """The call data of function `name`. Raises UsageError if the arguments do not fit."""

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import rlp
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 
 from ..errors import AssayError, ChainUnavailable, InsufficientFunds, MoneyError, Reverted, UsageError
 from .abi import revert_reason
@@ -154,14 +153,13 @@ class Client:
         """The ether of `address`, in wei."""
         return int(self._ask("eth_getBalance", address, "latest"), 16)
 
+    def transaction_count(self) -> int:
+        """How many transactions this client's account has sent, those that wait to be mined included."""
+        return int(self._ask("eth_getTransactionCount", self.address, "pending"), 16)
+
     def code(self, address: str) -> bytes:
         """The code of the contract at `address`; empty if there is none."""
         return _unhex(self._ask("eth_getCode", address, "latest"))
-
-    def next_address(self, ahead: int = 0) -> str:
-        """Where the key's contract will be if it is created by the transaction that comes after `ahead` others."""
-        nonce = int(self._ask("eth_getTransactionCount", self.address, "pending"), 16) + ahead
-        return to_checksum_address(keccak(rlp.encode([bytes.fromhex(self.address[2:]), nonce]))[12:])
 
     def call(self, call: Call, block: int | str = "latest") -> bytes:
         """Execute `call` without a transaction. Raises Reverted."""

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import rlp
+from eth_utils import keccak, to_checksum_address
 
 from ..contracts import artifact
 from ..errors import ConfigError, MoneyError, NotFoundError
 from ..observe import write_json
 from .client import Call, Client
+from .contract import Token
 from .event import abi_of
 from .market import Market
 from .stakes import Stakes
-from .token import Token
 
-__all__ = ["Deployment", "deploy"]
+__all__ = ["Deployment", "created_address", "deploy"]
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +28,10 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stakes: str
     market: str
     game: str
+    evidence: str
+    trajectory: str
+    referee: str
+    arithmetic: str
     chain_id: int
     block: int
 
@@ -48,13 +54,10 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if client.chain_id != self.chain_id:
             why = f"the deployment is for chain {self.chain_id}, {client.url} is chain {client.chain_id}"
             raise ConfigError(why, expected=self.chain_id, found=client.chain_id)
-        if not client.code(self.market):
-            raise ConfigError(f"{client.url} has no market at {self.market}", market=self.market)
-        _, stakes, market = self.connect(client)
-        found = {"stakes": market.stakes(), "game": market.game(), "market": stakes.market()}
-        wrong = [name for name, address in found.items() if address != getattr(self, name)]
-        if wrong:
-            raise ConfigError(f"The contracts do not know each other: {', '.join(wrong)}.", **found)
+        for name in ("market", "game"):
+            address = getattr(self, name)
+            if not client.code(address):
+                raise ConfigError(f"{client.url} has no {name} at {address}", contract=name, address=address)
 
     def connect(self, client: Client) -> tuple[Token, Stakes, Market]:
         """The contracts, as `client`."""
@@ -70,23 +73,39 @@ def deploy(
     unbonding: int = 3600,
     token: str | None = None,
 ) -> Deployment:
-    """Create stakes, market and game, and the play money unless `token` names an ERC-20. Stakes in its smallest unit.
+    """Create all contracts, and the play money unless `token` names an ERC-20. Stakes in its smallest unit.
 
-    Stakes, market and game know each other: where each will be follows from the nonce of its deployment. Raises MoneyError
-    if another transaction of the same key came in between; what was created then is useless and holds no money.
+    Stakes, market and game need each other's addresses, which follow from the deployer's address and count of transactions:
+    nobody may send with this key meanwhile. Raises MoneyError if a contract is not where the others look for it.
     """
     block = client.head().number + 1
     token = token or _create(client, "token")
-    stakes, market, game = (client.next_address(ahead) for ahead in range(3))
+    arithmetic = _create(client, "arithmetic")
+    referee = _create(client, "referee", arithmetic)
+    evidence, trajectory = _create(client, "evidence", referee), _create(client, "trajectory")
+    count = client.transaction_count()
+    stakes, market, game = (created_address(client.address, count + n) for n in range(3))
     minima = (solver_minimum, verifier_minimum, whistleblower_minimum)
-    _create(client, "stakes", token, market, *minima, unbonding, expected=stakes)
-    _create(client, "market", token, stakes, game, expected=market)
-    return Deployment(token=token, stakes=stakes, market=market, game=game, chain_id=client.chain_id, block=block)
+    made = (
+        _create(client, "stakes", token, market, *minima, unbonding),
+        _create(client, "market", token, stakes, game),
+        _create(client, "game", token, market, evidence, trajectory),
+    )
+    if made != (stakes, market, game):
+        raise MoneyError(
+            "the contracts are not where they look for each other", hint="Deploy again, with nothing between."
+        )
+    return Deployment(token, stakes, market, game, evidence, trajectory, referee, arithmetic, client.chain_id, block)
 
 
-def _create(client: Client, name: str, *arguments: Any, expected: str = "") -> str:
+def created_address(deployer: str, count: int) -> str:
+    """Where the contract of an account's transaction number `count` will be (Ethereum yellow paper, section 7)."""
+    encoded: bytes = rlp.encode([bytes.fromhex(deployer[2:]), count])
+    return str(to_checksum_address(keccak(encoded)[12:]))
+
+
+def _create(client: Client, name: str, *arguments: Any) -> str:
     receipt = client.send(Call("", artifact(name).bytecode + abi_of(name).constructor(*arguments)))
-    if not receipt.contract or receipt.contract != (expected or receipt.contract):
-        where = receipt.contract or "an unknown place"
-        raise MoneyError(f"the chain put {name} to {where}", transaction=receipt.hash, expected=expected)
+    if not receipt.contract:
+        raise MoneyError(f"the chain did not say where it put {name}", transaction=receipt.hash)
     return receipt.contract

@@ -59,7 +59,7 @@ _END = 2**31
 
 def events(client: Client, deployment: Deployment, task: str) -> list[Event]:
     """All market events of one task (64 hex digits), in order; what its receipt is made of."""
-    return Market(client, deployment.market).events(task, deployment.block)
+    return Market(client, deployment.market, deployment.block).events(task)
 
 
 class EventReader:

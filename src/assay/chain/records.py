@@ -1,55 +1,24 @@
-"""What market and game hand to each other: the chain keeps hashes, callers bring the records (contracts/vyper/records.vy).
-
-bytes32 are 64 hex digits, addresses checksummed, amounts in the currency's smallest unit, times Unix seconds. A record's
-`hash` (64 hex digits) is keccak256 of its ABI encoding.
-"""
+"""The records that the chain keeps only the hash of (contracts/vyper/records.vy), field by field. Roots are 64 hex digits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from .contract import ZERO_WORD
+from ..proof.sampler import audit_intervals
+from ..words.task import Blob, Commitment, Task
 
-__all__ = ["Opening", "Sworn", "TaskKey", "Terms", "Work"]
+__all__ = ["NO_RESULT", "Opening", "Result", "TaskKey", "TaskRecord", "Terms", "Work"]
 
-_ADDRESSES = ("submitter",)
-
-
-def _type(record: type) -> str:
-    kinds = {"str": "bytes32", "int": "uint256", "Terms": "", "tuple[str, ...]": "address[]"}
-    parts = []
-    for field in fields(record):
-        kind = "address" if field.name in _ADDRESSES else kinds[str(field.type)]
-        parts.append(kind or _type(Terms))
-    return f"({','.join(parts)})"
-
-
-def _wire(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.startswith("0x") else bytes.fromhex(value)
-    if isinstance(value, int):
-        return value
-    if isinstance(value, tuple):
-        return list(value)
-    return tuple(_wire(getattr(value, field.name)) for field in fields(value))
-
-
-class _Hashed:
-    __slots__ = ()
-
-    @property
-    def hash(self) -> str:
-        """keccak256(abi_encode(self)), which is what contracts keep or compare."""
-        return keccak(encode([_type(type(self))], [_wire(self)])).hex()
+_ZERO = "00" * 32
 
 
 @dataclass(frozen=True, slots=True)
-class Work(_Hashed):
-    """What is to be computed, and how one quarrels about it. `bond` is in the smallest unit, the clocks are seconds."""
+class Work:
+    """What is to be computed, and how one quarrels about it."""
 
     spec: str
     code_root: str
@@ -63,10 +32,17 @@ class Work(_Hashed):
     extension: int
     bond: int
 
+    @property
+    def digest(self) -> str:
+        """What stands in the terms: keccak256(abi_encode(Work))."""
+        kinds = ["bytes32"] * 4 + ["uint256"] * 7
+        values = [bytes.fromhex(v) if isinstance(v, str) else v for v in astuple(self)]
+        return keccak(encode(kinds, values)).hex()
+
 
 @dataclass(frozen=True, slots=True)
-class Terms(_Hashed):
-    """What a submitter posts. `work` is the hash of a Work; the windows are seconds for one state each."""
+class Terms:
+    """What a submitter posts, beside the work, of which `work` is the hash; the windows are seconds for one state each."""
 
     work: str
     program_root: str
@@ -85,8 +61,8 @@ class Terms(_Hashed):
 
 
 @dataclass(frozen=True, slots=True)
-class TaskKey(_Hashed):
-    """What a task is called by; its hash is the task's id."""
+class TaskKey:
+    """What a task's id is the hash of."""
 
     submitter: str
     salt: str
@@ -94,23 +70,45 @@ class TaskKey(_Hashed):
 
 
 @dataclass(frozen=True, slots=True)
-class Sworn(_Hashed):
-    """What the solver swore to, and who was drawn to check it. `seed` is zero and `verifiers` is empty before the draw."""
+class Result:
+    """What a solver swears to, and what was drawn for it; `seed` is zero and `verifiers` empty before the draw."""
 
-    root: str
-    final_root: str
-    trajectory: str
-    trajectory_size: int
-    committed_at: int
-    anchor: int
-    seats: int
-    seed: str = ZERO_WORD
+    root: str = _ZERO
+    final_root: str = _ZERO
+    trajectory: str = _ZERO
+    trajectory_size: int = 0
+    committed_at: int = 0
+    anchor: int = 0
+    seats: int = 0
+    seed: str = _ZERO
     verifiers: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> bool:
-        """Whether the verifiers are there."""
-        return self.seed != ZERO_WORD
+        """Whether verifiers were drawn."""
+        return self.seed != _ZERO
+
+    def after(self, name: str, args: dict[str, Any]) -> Result:
+        """The result after the market's event `name`."""
+        match name:
+            case "Committed":
+                names = ("root", "final_root", "trajectory", "trajectory_size", "committed_at", "anchor", "seats")
+                return Result(**{field: args[field] for field in names})
+            case "Reanchored":
+                return replace(self, anchor=args["anchor"], seats=args["seats"])
+            case "Drawn":
+                return replace(self, seed=args["seed"], verifiers=tuple(args["verifiers"]))
+            case _:
+                return self
+
+    @property
+    def commitment(self) -> Commitment:
+        """What the solver swears to, in the product's own words."""
+        return Commitment(self.root, Blob(self.trajectory, self.trajectory_size), self.final_root)
+
+
+NO_RESULT = Result()
+"""Before the commitment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +120,50 @@ class Opening:
     state_root: str
     batches: str
     proof: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """All that is known about a task. `preview` is the result as the next attestation will have it drawn.
+
+    `revealed` and `matched` are the positions of verifiers for whom the solver has opened its traces, and who had the same.
+    """
+
+    task: Task
+    key: TaskKey
+    work: Work
+    result: Result
+    preview: Result
+    attestations: int
+    revealed: frozenset[int]
+    matched: frozenset[int]
+    accusations: int
+    games: int
+
+    @property
+    def terms(self) -> Terms:
+        """The terms."""
+        return self.key.terms
+
+    @property
+    def commitment(self) -> Commitment | None:
+        """What the solver swears to; None before it does."""
+        return self.result.commitment if self.result != NO_RESULT else None
+
+    @property
+    def audit_seed(self) -> str:
+        """What the verifiers' intervals are drawn with; empty before the draw."""
+        seed = self.preview.seed
+        return (
+            keccak(encode(["bytes32", "string"], [bytes.fromhex(seed), "intervals"])).hex()
+            if self.preview.drawn
+            else ""
+        )
+
+    def drawn_intervals(self, position: int) -> tuple[int, ...]:
+        """The intervals that the verifier at `position` replays, in the order drawn."""
+        return audit_intervals(bytes.fromhex(self.audit_seed), position, self.task.audit, self.task.intervals)
+
+    def words(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Key, result and work as the contracts take them."""
+        return asdict(self.key), asdict(self.result), asdict(self.work)

@@ -1,4 +1,4 @@
-"""The registry of solvers, verifiers and whistleblowers."""
+"""Who offers to solve, to verify and to blow the whistle, where they answer, and their stake."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account in a role. `locked` is the part of the stake that tasks depend on; `unlocks` is 0 while active, else when
-    the stake may be withdrawn."""
+    """An account in a role. `locked` of its stake depends on tasks; `unlocks` is 0 while active, else when the rest is free."""
 
     stake: int
     locked: int
@@ -33,7 +32,7 @@ class Member:
 
 
 class Stakes(Contract):
-    """Who offers to solve, to verify and to blow the whistle, where they answer, and their stake."""
+    """Who offers to solve and to verify, where they answer, and their stake."""
 
     kind = "stakes"
 
@@ -62,7 +61,7 @@ class Stakes(Contract):
         return int(self._view("stake_of", account, role))
 
     def free_of(self, account: str, role: Role) -> int:
-        """The part of the stake that is not locked."""
+        """The part of a stake that no task depends on."""
         return int(self._view("free_of", account, role))
 
     def endpoint_of(self, account: str, role: Role) -> str:
@@ -93,11 +92,6 @@ class Stakes(Contract):
         """Least stake of a role."""
         return int(self._view(f"{role.name.lower()}_minimum"))
 
-    def verifiers_beside(self, submitter: str, solver: str) -> tuple[int, int]:
-        """Length of the verifiers' list, and how many of these a task of the two can draw."""
-        seats, available = self._view("verifiers_beside", submitter, solver)
-        return int(seats), int(available)
-
     def unbonding(self) -> int:
         """Seconds between `leave` and `withdraw`."""
         return int(self._view("unbonding"))
@@ -105,7 +99,3 @@ class Stakes(Contract):
     def token(self) -> str:
         """Address of the currency."""
         return str(self._view("token"))
-
-    def market(self) -> str:
-        """Address of the market, which alone locks and slashes."""
-        return str(self._view("market"))

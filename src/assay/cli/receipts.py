@@ -35,6 +35,10 @@ def show_receipt(receipt: Receipt, symbol: str, more: Mapping[str, str] | None =
         table.add_row(
             "caught", Text(f"{caught.role} {caught.who}\nat step {caught.step}: {caught.reason}\nby {caught.by}")
         )
+    for account, value in receipt.slashed.items():
+        table.add_row(f"slashed {names.get(account, 'account')}", f"{amount(value, symbol)}  {account}")
+    if receipt.ruling:
+        table.add_row("ruling", receipt.ruling)
     if receipt.state_root and receipt.outcome == "settled":
         table.add_row("final state", receipt.state_root)
     for name, value in (more or {}).items():

@@ -27,7 +27,7 @@ def tasks(network: Path | None = NETWORK, directory: Path | None = DIR, as_json:
     from assay.words.units import amount, seconds
 
     session = submitter(network, directory).session
-    found = [session.market.task(session.market.task_at(i)) for i in range(session.market.task_count())]
+    found = [session.market.task(task) for task in session.market.posted()]
     if as_json:
         emit({"tasks": [msgspec.to_builtins(task) | {"state": task.state.name.lower()} for task in found]})
         return
@@ -101,8 +101,7 @@ def replay(
 def resolve(hands: Submitter, prefix: str) -> str:
     """The id of the one task that starts with `prefix`. Raises NotFoundError if it is none or several."""
     wanted = prefix.removeprefix("0x").lower()
-    market = hands.session.market
-    found = [task for i in range(market.task_count()) if (task := market.task_at(i)).startswith(wanted)]
+    found = [task for task in hands.session.market.posted() if task.startswith(wanted)]
     if len(found) != 1:
         raise NotFoundError(f"{len(found) or 'No'} tasks start with {prefix}.", matches=found)
     return found[0]

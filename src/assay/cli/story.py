@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 LABEL = "demo"
+PATROL = 3
+"""Seconds in which whistleblowers may accuse: they watch a demo as they watch anything, and are quick on one machine."""
 
 
 def demo(
@@ -81,7 +83,7 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     price = quote(package.program, package.spec)
     task = submitter.submit(package, price, _windows(lazy=cheat == "echo"), LABEL)
     say(f"task {task}")
-    with LiveView(price, symbol="PLAY") as view:
+    with LiveView(price, symbol="PLAY", program=lambda: package.program) as view:
         for snapshot in submitter.follow(task, on_wait=view.wait):
             view.show(snapshot)
     submitter.collect()
@@ -94,7 +96,15 @@ def _windows(*, lazy: bool) -> Any:
 
     # Long enough for roles that are killed and started again on a busy machine. Only a verifier that neither matched nor
     # claims anything makes everybody wait for the last of these deadlines.
-    return Windows(open_for=900, work_for=900, attest_for=900, reveal_for=20 if lazy else 300)
+    return Windows(
+        open_for=900,
+        work_for=900,
+        patrol_for=PATROL,
+        attest_for=900,
+        reveal_for=20 if lazy else 300,
+        clock=600,
+        extension=120,
+    )
 
 
 def _result(submitter: Submitter, package: Package, price: Quote, receipt: Receipt, folder: Path) -> dict[str, Any]:
@@ -115,6 +125,8 @@ def _result(submitter: Submitter, package: Package, price: Quote, receipt: Recei
         "refunded": receipt.refunded,
         "payments": receipt.payments,
         "reason": receipt.reason,
+        "slashed": receipt.slashed,
+        "ruling": receipt.ruling,
         "caught": msgspec.to_builtins(receipt.caught[0]) if receipt.caught else None,
         "quote": msgspec.to_builtins(price),
     }

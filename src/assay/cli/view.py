@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -10,9 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from assay.market import Quote
+from assay.program import Program
 from assay.roles.submitter import Snapshot
 from assay.words.units import amount, seconds
 
+from .bisection import Bisection
 from .output import console, escape, say
 
 __all__ = ["LiveView"]
@@ -23,8 +26,15 @@ MOST_LINES = 40
 class LiveView:
     """Draws snapshots in place on a terminal; elsewhere one line per change of state."""
 
-    def __init__(self, quote: Quote | None = None, console: Console = console, symbol: str = "") -> None:
+    def __init__(
+        self,
+        quote: Quote | None = None,
+        console: Console = console,
+        symbol: str = "",
+        program: Callable[[], Program] | None = None,
+    ) -> None:
         self._quote, self._symbol = quote, symbol
+        self._bisection = Bisection(program)
         self._state: object = None
         self._bars = Progress(
             TextColumn("{task.description:<12}", markup=False),
@@ -58,9 +68,13 @@ class LiveView:
                 self._lines[key] = self._bars.add_task(role, total=line.total, note=note)
             self._bars.update(self._lines[key], completed=line.done, total=line.total, note=note)
         if self._live:
-            self._live.update(Group(self._headline(snapshot), self._bars))
-        elif snapshot.task.state != self._state:
-            say(self._headline(snapshot).plain)
+            tree = self._bisection.tree(snapshot)
+            self._live.update(Group(self._headline(snapshot), self._bars, *([tree] if tree else ())))
+        else:
+            if snapshot.task.state != self._state:
+                say(self._headline(snapshot).plain)
+            for line in self._bisection.news(snapshot):
+                say(escape(line))
         self._state = snapshot.task.state
 
     def wait(self, reason: str) -> None:

@@ -3,7 +3,7 @@
 from .inference import Inference, package_inference
 from .package import Evaluation, Package, Plan, package, read_task
 from .quote import DEFAULT_RATE, Quote, Windows, quote
-from .terms import terms
+from .terms import terms, work
 
 __all__ = [
     "DEFAULT_RATE",
@@ -18,4 +18,5 @@ __all__ = [
     "quote",
     "read_task",
     "terms",
+    "work",
 ]

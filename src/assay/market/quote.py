@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from assay.economics import LOCAL, Setting, derive
 from assay.errors import UsageError
 from assay.program import Program
 from assay.words import Record, TaskSpec
@@ -13,7 +16,7 @@ DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
 
 
-MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 64, 2**20 - 1
+MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 32, 2**20 - 1
 """Most verifiers of a task, intervals of a verifier and intervals of a task that the market contract takes."""
 
 
@@ -25,12 +28,19 @@ LONGEST = 30 * 24 * 3600
 
 
 class Windows(Record, frozen=True):
-    """How long each state of a task may last, in seconds. After that anyone may push the task to its end."""
+    """How long each state of a task may last, in seconds. After that anyone may push the task to its end.
+
+    Whistleblowers may accuse until `patrol_for` after the commitment. In a dispute each side has `clock` for all its moves,
+    and at least `extension` for each.
+    """
 
     open_for: int = 3600
     work_for: int = 24 * 3600
+    patrol_for: int = 1800
     attest_for: int = 24 * 3600
     reveal_for: int = 3600
+    clock: int = 3600
+    extension: int = 600
 
     @classmethod
     def fitting(cls, price: Quote, spec: TaskSpec) -> Windows:
@@ -49,6 +59,10 @@ class Quote(Record, frozen=True):
     fee: int
     verifiers: int
     escrow: int
+    collateral: int
+    """What of the solver's stake is locked while it works, and lost if the result is ruled to be wrong."""
+    bond: int
+    """What a challenger puts down at each level of a dispute."""
 
     @property
     def overhead(self) -> float:
@@ -74,7 +88,22 @@ def quote(program: Program, spec: TaskSpec, rate: int = DEFAULT_RATE) -> Quote:
     price = ceil_div(operations * rate, TERA)
     fee = ceil_div(price * spec.audit.intervals, spec.intervals)
     escrow = price + fee * spec.audit.verifiers
-    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow)
+    needed = derive(_setting(spec, price))
+    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow, needed.collateral, needed.bond)
+
+
+def _setting(spec: TaskSpec, price: int) -> Setting:
+    """The task as docs/economics.md sees it, at the gas price of a local network or a rollup."""
+    audit = spec.audit
+    return msgspec.structs.replace(
+        LOCAL,
+        price=price,
+        gain=price,
+        steps=spec.steps,
+        intervals=spec.intervals,
+        verifiers=audit.verifiers,
+        audit_intervals=audit.intervals,
+    )
 
 
 def _check_size(spec: TaskSpec) -> None:

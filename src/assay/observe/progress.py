@@ -21,6 +21,8 @@ class Progress(msgspec.Struct, frozen=True):
     loss: float | None = None
     speed: float = 0.0
     updated: float = 0.0
+    note: str = ""
+    """What a challenger says that it has itself, where it disbelieves a solver."""
 
 
 class ProgressBoard:
@@ -32,14 +34,14 @@ class ProgressBoard:
         self._lines: dict[str, Progress] = {}
         self._started: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def post(self, task: str, phase: str, done: int, total: int, loss: float | None = None) -> None:
+    def post(self, task: str, phase: str, done: int, total: int, loss: float | None = None, note: str = "") -> None:
         """Replace the line of `task`."""
         now = time.time()
         with self._lock:
             since, first = self._started.setdefault((task, phase), (now, done))
             speed = (done - first) / (now - since) if now > since else 0.0
             rounded = None if loss is None else float(f"{loss:.3g}")
-            self._lines[task] = Progress(task, self._role, phase, done, total, rounded, round(speed, 1), now)
+            self._lines[task] = Progress(task, self._role, phase, done, total, rounded, round(speed, 1), now, note)
 
     def line(self, task: str) -> Progress | None:
         """The line of `task`, if there is one."""

@@ -13,7 +13,7 @@ from . import merkle
 from .roots import type_bytes
 from .tensors import by_name, raw
 
-__all__ = ["code_leaves", "code_root", "entries"]
+__all__ = ["code_leaves", "code_root", "code_shape", "entries"]
 
 _TYPES = tuple(DType)
 _STATE, _BATCH, _STEP, _SEED, _CONSTANT, _KERNEL = range(6)
@@ -70,14 +70,17 @@ def code_leaves(program: Program) -> list[bytes]:
     return [sha256(b"\x0b" + entry).digest() for entry in entries(program)]
 
 
+def code_shape(program: Program) -> bytes:
+    """V 4 || outputs 4 || metrics 4 || states 4 || row bytes 8: what the code root binds besides the entries."""
+    values = len(program.inputs) + len(program.constants) + len(program.kernels)
+    counts = (values, len(program.ports(NEXT)), len(program.metrics), len(program.state))
+    row = sum(size for _, size in _columns(program).values()).to_bytes(8, "big")
+    return b"".join((*(count.to_bytes(4, "big") for count in counts), row))
+
+
 def code_root(program: Program) -> bytes:
-    """sha256(0c || V 4 || outputs 4 || metrics 4 || states 4 || row bytes 8 || Merkle root of `code_leaves`).
+    """sha256(0c || `code_shape` || Merkle root of `code_leaves`).
 
     Raises ProgramRefused for a program with a kernel that the referee could not execute.
     """
-    leaves = code_leaves(program)
-    outputs, metrics = len(program.ports(NEXT)), len(program.metrics)
-    counts = (len(leaves) - outputs - metrics, outputs, metrics, len(program.state))
-    row = sum(size for _, size in _columns(program).values()).to_bytes(8, "big")
-    head = b"".join(count.to_bytes(4, "big") for count in counts)
-    return sha256(b"\x0c" + head + row + merkle.root(leaves)).digest()
+    return sha256(b"\x0c" + code_shape(program) + merkle.root(code_leaves(program))).digest()

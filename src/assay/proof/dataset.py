@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from assay.errors import BlobRefused, NotFoundError, UsageError
 
-from . import archive
-from .roots import dataset_root
-from .tensors import Array, dtype_of
+from . import archive, merkle
+from .roots import dataset_header, dataset_root, row_leaves
+from .tensors import Array, by_name, dtype_of, raw
 
 __all__ = ["Dataset"]
 
@@ -65,6 +65,23 @@ class Dataset:
     def take(self, rows: NDArray[np.int64]) -> dict[str, Array]:
         """The rows with these indices, in this order, as fresh C-contiguous arrays [len(rows), ...]."""
         return {name: column[rows] for name, column in self.columns.items()}
+
+    @cached_property
+    def _tree(self) -> merkle.Tree:
+        return merkle.Tree(row_leaves(self.columns))
+
+    @cached_property
+    def header(self) -> bytes:
+        """Number of columns and the type bytes of each column's row: what the root binds besides the rows."""
+        return dataset_header(self.columns)
+
+    def row(self, index: int) -> bytes:
+        """The bytes of one row: of each column, in name order."""
+        return b"".join(bytes(raw(self.columns[name][index])) for name in by_name(self.columns))
+
+    def prove(self, index: int) -> tuple[bytes, ...]:
+        """The siblings of a row's leaf, from the leaf up; reads every row once."""
+        return self._tree.prove(index)
 
     def encode(self) -> bytes:
         """The dataset as a safetensors file (see `archive`)."""

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 from assay.errors import UsageError
 
 __all__ = [
     "CHUNK",
     "ZERO",
+    "Nodes",
+    "Tree",
     "bytes_root",
     "chunk_leaves",
     "depth",
@@ -26,6 +29,7 @@ __all__ = [
     "prove",
     "prove_many",
     "root",
+    "siblings",
     "verify",
 ]
 
@@ -92,12 +96,25 @@ def prove_many(leaves: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, 
     """
     if not indices or list(indices) != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < len(leaves):
         raise UsageError("no such leaves", indices=list(indices[:16]), leaves=len(leaves))
-    known, proof = list(indices), []
-    for level, pad in _levels(leaves):
-        if len(level) > 1:
-            missing = sorted({index ^ 1 for index in known} - set(known))
-            proof += [level[index] if index < len(level) else pad for index in missing]
-            known = sorted({index >> 1 for index in known})
+    return siblings(Tree(leaves), indices)
+
+
+class Nodes(Protocol):
+    """A tree of which hashes can be asked for: height 0 are the leaves, the root is node 0 at height `depth`."""
+
+    @property
+    def depth(self) -> int: ...
+
+    def node(self, height: int, index: int) -> bytes:
+        """The hash of a node, padding included."""
+
+
+def siblings(tree: Nodes, indices: Sequence[int]) -> tuple[bytes, ...]:
+    """`prove_many` in a tree that is known in part: it is asked for nothing but the siblings."""
+    known, proof = list(indices), list[bytes]()
+    for height in range(tree.depth):
+        proof += [tree.node(height, index) for index in sorted({index ^ 1 for index in known} - set(known))]
+        known = sorted({index >> 1 for index in known})
     return tuple(proof)
 
 
@@ -114,6 +131,34 @@ def verify(root: bytes, leaf_hash: bytes, index: int, proof: Sequence[bytes]) ->
         leaf_hash = node(sibling, leaf_hash) if index & 1 else node(leaf_hash, sibling)
         index >>= 1
     return leaf_hash == root
+
+
+class Tree:
+    """All hashes of a tree, for walking down it. Height 0 are the leaves; the root is node 0 at height `depth`."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._heights = list(_levels(leaves))
+        self.depth = len(self._heights) - 1
+
+    def node(self, height: int, index: int) -> bytes:
+        """The hash of node `index` at `height`, padding included. Raises UsageError beyond the tree."""
+        if not (0 <= height <= self.depth and 0 <= index < 1 << (self.depth - height)):
+            raise UsageError("no such node", height=height, index=index, depth=self.depth)
+        level, pad = self._heights[height]
+        return level[index] if index < len(level) else pad
+
+    @property
+    def root(self) -> bytes:
+        """The hash of the whole tree."""
+        return self.node(self.depth, 0)
+
+    def below(self, height: int, index: int, levels: int) -> tuple[bytes, ...]:
+        """The 2**levels nodes that lie `levels` below node `index` at `height`, from left to right."""
+        return tuple(self.node(height - levels, (index << levels) + i) for i in range(1 << levels))
+
+    def prove(self, index: int) -> tuple[bytes, ...]:
+        """The siblings of leaf `index`, from the leaf up; a padding leaf has some, too."""
+        return tuple(self.node(height, (index >> height) ^ 1) for height in range(self.depth))
 
 
 def _levels(leaves: Sequence[bytes]) -> Iterator[tuple[Sequence[bytes], bytes]]:

@@ -16,7 +16,23 @@ from .roots import state_root
 from .run import OnStep, Runner, Segment
 from .tensors import State
 
-__all__ = ["Finding", "Source", "check_checkpoint", "replay", "replay_interval"]
+__all__ = [
+    "OTHER_BLOB",
+    "OTHER_ROWS",
+    "OTHER_STATE",
+    "OTHER_TRACE",
+    "Finding",
+    "Source",
+    "check_checkpoint",
+    "replay",
+    "replay_interval",
+]
+
+OTHER_ROWS = "other rows than the sampler's"
+OTHER_STATE = "the replay reaches another state"
+OTHER_TRACE = "the state is right but the trace of the steps is not"
+OTHER_BLOB = "the state is right but the named blob does not hold it"
+"""Why an interval does not hold; anything else is about the bytes of its first checkpoint."""
 
 Source = Callable[[Blob], bytes | memoryview | Path]
 """Where the bytes of a checkpoint come from; a store or fetcher. Its own errors pass through."""
@@ -90,13 +106,13 @@ def replay(
 def _difference(segment: Segment, found: str, expected: Checkpoint) -> str:
     """Why the interval does not hold, most telling first, or ""."""
     if segment.batches.hex() != expected.batches:
-        return "other rows than the sampler's"
+        return OTHER_ROWS
     if found != expected.state_root:
-        return "the replay reaches another state"
+        return OTHER_STATE
     if segment.trace.hex() != expected.trace:
-        return "the state is right but the trace of the steps is not"
+        return OTHER_TRACE
     if blob_of(segment.state) != expected.blob:
-        return "the state is right but the named blob does not hold it"
+        return OTHER_BLOB
     return ""
 
 

@@ -103,7 +103,11 @@ def dataset_root(columns: Mapping[str, Array]) -> bytes:
     if len(lengths) != 1 or () in lengths:
         raise UsageError("a dataset has one or more columns with one common number of rows", lengths=sorted(lengths))
     rows = lengths.pop()[0].to_bytes(8, "big")
+    return sha256(b"".join((b"\x09", rows, dataset_header(columns), merkle.root(row_leaves(columns))))).digest()
+
+
+def dataset_header(columns: Mapping[str, Array]) -> bytes:
+    """columns 4 BE || type bytes of each column's row, in name order."""
     ordered = [(name, columns[name]) for name in by_name(columns)]
-    types = b"".join(type_bytes(name, dtype_of(name, column), column.shape[1:]) for name, column in ordered)
-    count = len(columns).to_bytes(4, "big")
-    return sha256(b"".join((b"\x09", rows, count, types, merkle.root(row_leaves(columns))))).digest()
+    types = [type_bytes(name, dtype_of(name, column), column.shape[1:]) for name, column in ordered]
+    return b"".join((len(columns).to_bytes(4, "big"), *types))

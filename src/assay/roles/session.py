@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from assay.chain import Client, Market, Stakes, Token
+from assay.chain import Client, Market, Stakes, TaskRecord, Token
 from assay.engine import exact
 from assay.errors import BlobMissing, BlobRefused, MismatchError, RefusedError, UnavailableError
 from assay.observe import ProgressBoard, get_log
 from assay.program import Limits, Program, load
 from assay.proof import Dataset, Runner
 from assay.store import Fetcher, Server, Store
-from assay.words import Blob, Task, TaskSpec, parse
+from assay.words import Blob, TaskSpec, parse
 
 from .account import open_key
 from .network import Network
@@ -82,7 +82,7 @@ class Session:
     @cached_property
     def market(self) -> Market:
         """The tasks and their escrow."""
-        return Market(self.client, self.network.contracts.market)
+        return Market(self.client, self.network.contracts.market, self.network.contracts.block)
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -152,14 +152,16 @@ class Session:
         with Server(self.store, port=self.settings.port, more=[Route("/progress", progress)]) as url:
             yield url
 
-    def attested(self, task: Task) -> list[int]:
-        """Positions of the verifiers that have attested."""
-        found = (self.market.attestation(task.id, j) for j in range(len(task.verifiers)))
-        return [j for j, sealed in enumerate(found) if int(sealed, 16)]
+    def attested(self, record: TaskRecord) -> list[int]:
+        """Positions of the verifiers that have attested, or whose finding was opened since."""
+        drawn = record.task.verifiers
+        return [j for j, who in enumerate(drawn) if int(self.market.sealed(record.task.id, who), 16)]
 
-    def all_matched(self, task: Task) -> bool:
-        """Whether the solver has revealed for every attestation, and each one turned out to match."""
-        return all(self.market.matched(task.id, j) for j in self.attested(task))
+    def may_settle(self, record: TaskRecord) -> bool:
+        """Whether the solver has revealed for every attestation, each one matched, and nobody can accuse any more."""
+        patrol = record.result.committed_at + record.terms.patrol_for
+        all_matched = len(record.matched) == record.attestations > 0
+        return all_matched and record.accusations == record.games == 0 and self.client.now() > patrol
 
     def folder_of(self, task: str) -> Path:
         """Where this role remembers what it did for a task."""

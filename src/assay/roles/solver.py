@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from assay import chain
-from assay.chain import Opening
+from assay.chain import Opening, TaskRecord
 from assay.engine import exact
 from assay.engine.clear import Interpreter
 from assay.errors import ChainUnavailable, RefusedError
@@ -14,8 +14,10 @@ from assay.program import Program
 from assay.proof import Executable, Runner, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, refusal, train
 from assay.words import Blob, Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
+from assay.words.units import amount
 
 from .cheats import cheating_worker
+from .defence import Defence
 from .session import SPEC_LIMIT, Session
 from .worker import Role
 
@@ -31,21 +33,23 @@ class SolverRole(Role):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._own: list[str] | None = None
+        self.defence = Defence(session, self.disputes)
 
-    def act(self, task: Task) -> None:
-        """Accept, work, draw, reveal or settle: whatever the task's state asks of this solver."""
-        mine = task.solver == self.session.address
-        match task.state:
-            case TaskState.OPEN if not self.push(task, mine=False):
-                self._consider(task)
+    def act(self, record: TaskRecord) -> None:
+        """Accept, work, draw, reveal, answer or settle: whatever the task's state asks of this solver."""
+        mine = record.task.solver == self.session.address
+        match record.task.state:
+            case TaskState.OPEN if not self.push(record, mine=False):
+                self._consider(record)
             case TaskState.ASSIGNED if mine:
-                self._work(task)
+                self._work(record.task)
             case TaskState.COMMITTED if mine:
-                self.push(task, mine=True)
-            case TaskState.AUDITED if mine:
-                self._reveal(task)
+                self.push(record, mine=True)
+            case TaskState.AUDITED | TaskState.DISPUTED if mine:
+                self.defence.answer(record)
+                self._reveal(record)
             case _:
-                self.push(task, mine=False)
+                self.push(record, mine=False)
 
     def _engaged(self) -> bool:
         """Whether a task of ours has not ended: its traces must be opened in time, so nothing else is begun before.
@@ -63,13 +67,15 @@ class SolverRole(Role):
         task = self.session.market.task(task_id)
         return task.solver == self.session.address and not task.state.final
 
-    def _consider(self, task: Task) -> None:
+    def _consider(self, record: TaskRecord) -> None:
+        task = record.task
         if self._engaged():
             return
         spec = self.session.spec(task.spec)
         program = self.session.program(spec)
-        terms = self.session.market.record(task.id).terms
-        reason = refusal(Candidate(spec, program, terms, self.session.settings.rate))
+        reason = refusal(
+            Candidate(spec, program, record.terms, record.work, self.session.settings.rate)
+        ) or self._short(record)
         if reason:
             self.log.info("not taken", task=task.id, reason=reason)
             self.watchlist.drop(task.id)
@@ -82,6 +88,13 @@ class SolverRole(Role):
             raise
         self._own = [task.id]
         self.log.info("accepted", task=task.id)
+
+    def _short(self, record: TaskRecord) -> str | None:
+        """Why the stake does not reach for the task's collateral."""
+        free = self.session.stakes.free_of(self.session.address, self.number)
+        if free < record.terms.collateral:
+            return f"it locks a collateral of {amount(record.terms.collateral)}, of this solver's stake {amount(free)} is free"
+        return None
 
     def _check_data(self, spec: TaskSpec, program: Program) -> None:
         """Have all that the task needs, and see that it fits, before being bound to it: who accepts first and fetches
@@ -127,18 +140,19 @@ class SolverRole(Role):
     def _journal(self, task: Task) -> Path:
         return self.session.folder_of(task.id) / "journal.jsonl"
 
-    def _reveal(self, task: Task) -> None:
-        market = self.session.market
-        waiting = [j for j in self.session.attested(task) if not market.revealed(task.id, j)]
-        if waiting:
+    def _reveal(self, record: TaskRecord) -> None:
+        market, task = self.session.market, record.task
+        waiting = [j for j in self.session.attested(record) if j not in record.revealed]
+        if waiting and self.session.client.now() <= task.deadline:
             journal = Journal(self._journal(task))
             spec = self.session.spec(task.spec)
             trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
             for j in waiting:
-                drawn = market.drawn_intervals(task.id, j)
-                market.reveal(task.id, j, [_opened(trajectory, k, journal.digests[k]) for k in drawn])
+                openings = [_opened(trajectory, k, journal.digests[k]) for k in record.drawn_intervals(j)]
+                market.reveal(task.id, j, openings)
                 self.log.info("revealed", task=task.id, position=j)
-        self.push(market.task(task.id), mine=True, revealed=self.session.all_matched(task))
+            record = market.record(task.id)
+        self.push(record, mine=True)
 
 
 def _compile(program: Program) -> Executable:

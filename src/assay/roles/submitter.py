@@ -11,9 +11,10 @@ from typing import Any
 import httpx2
 import msgspec
 
-from assay.chain import Role, events
+from assay.chain import Role, TaskRecord, events
+from assay.dispute.record import Turn
 from assay.errors import InsufficientFunds, MismatchError, NotFoundError, Reverted, UnavailableError
-from assay.market import Package, Quote, Windows, terms
+from assay.market import Package, Quote, Windows, terms, work
 from assay.observe import Progress, read_json, write_json
 from assay.proof import write_bundle
 from assay.settle import due, receipt
@@ -22,6 +23,7 @@ from assay.store.fetch import cut_off
 from assay.words import Receipt, Record, Task, TaskState, Trajectory, canonical, parse
 from assay.words.units import amount
 
+from .disputes import Dispute, Disputes
 from .session import Session
 
 __all__ = ["Fetched", "Snapshot", "Submitter", "read_progress"]
@@ -37,6 +39,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     now: int
     waits_for: tuple[str, ...] = ()
     """Addresses of those who must act next, where they are known."""
+    disputes: tuple[Dispute, ...] = ()
+    """The games about it, as far as they have come."""
 
 
 class Fetched(Record, frozen=True):
@@ -52,6 +56,7 @@ class Submitter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.disputes = Disputes(session)
         self._stuck: dict[Any, float] = {}
 
     @property
@@ -64,25 +69,30 @@ class Submitter:
             noted = read_json(journal, {})
             if noted.get("spec") == package.blob.sha256:
                 market = self.session.market
-                if not market.task(market.task_id(self.session.address, noted["salt"])).state.final:
+                if not market.state(noted["task"]).final:
                     return journal.stem
         return None
 
     def submit(self, package: Package, quote: Quote, windows: Windows, label: str) -> str:
         """Publish the blobs, pay the escrow, post. Called again with the same label after a crash it posts nothing twice."""
+        market, token, me = self.session.market, self.session.token, self.session.address
+        posted, described = terms(package, quote, windows), work(package, quote, windows)
         journal = self._submissions / f"{label}.json"
         noted = read_json(journal)
         if noted is None:
-            noted = {"salt": secrets.token_hex(32), "spec": package.blob.sha256}
+            salt = secrets.token_hex(32)
+            noted = {"salt": salt, "spec": package.blob.sha256, "task": market.task_id(me, salt, posted)}
             write_json(journal, noted)
         if noted["spec"] != package.blob.sha256:
             raise MismatchError(
                 f"The submission {label!r} was of another task.", hint="Choose another folder or label."
             )
-        market, token, me = self.session.market, self.session.token, self.session.address
-        task = market.task_id(me, noted["salt"])
-        if market.task(task).state is not TaskState.NONE:
+        task = str(noted["task"])
+        if market.state(task) is not TaskState.NONE:
             return task
+        if task != market.task_id(me, noted["salt"], posted):
+            why = f"The submission {label!r} was begun under other terms and not posted."
+            raise MismatchError(why, hint=f"Delete {journal}, or go on with the price and the windows that it had.")
         if token.balance_of(me) < quote.escrow and not token.granted(me):
             token.faucet()
         balance = token.balance_of(me)
@@ -92,20 +102,26 @@ class Submitter:
         for blob in package.blobs:
             self.session.publish(blob)
         token.approve(market.address, quote.escrow)
-        market.post(noted["salt"], terms(package, quote, windows))
+        market.post(noted["salt"], posted, described)
         self.session.log.info("posted", task=task, escrow=quote.escrow)
         return task
 
     def snapshot(self, task_id: str) -> Snapshot:
         """How the task stands now. Raises NotFoundError."""
-        task = self.session.market.task(task_id)
-        if task.state is TaskState.NONE:
-            raise NotFoundError(f"There is no task {task_id} on this network.")
-        return Snapshot(task, tuple(self._progress(task)), self.session.client.now(), self._waits_for(task))
+        record = self.session.market.record(task_id)
+        task, disputes = record.task, ()
+        if record.games or task.state is TaskState.REFUNDED:
+            disputes = tuple(self.disputes.of(task_id))
+        waits = self._waits_for(record, disputes)
+        return Snapshot(task, tuple(self._progress(task)), self.session.client.now(), waits, disputes)
 
-    def _waits_for(self, task: Task) -> tuple[str, ...]:
+    def _waits_for(self, record: TaskRecord, disputes: tuple[Dispute, ...]) -> tuple[str, ...]:
+        task = record.task
+        if task.state is TaskState.DISPUTED:
+            games = [game for dispute in disputes if (game := dispute.current())]
+            return tuple(game.solver if game.turn is Turn.SOLVER else game.challenger for game in games)
         if task.state is TaskState.COMMITTED:
-            done = self.session.attested(task)
+            done = self.session.attested(record)
             return tuple(verifier for j, verifier in enumerate(task.verifiers) if j not in done)
         return (task.solver,) if task.solver and not task.state.final else ()
 

@@ -1,4 +1,4 @@
-"""The verifier: drawn by lot, replays its intervals, seals what it found, and opens a mismatch when the time comes."""
+"""The verifier: drawn by lot, replays its intervals, seals what it found, and shows a mismatch when the time comes."""
 
 from __future__ import annotations
 
@@ -8,119 +8,129 @@ from typing import ClassVar
 import msgspec
 
 from assay import chain
+from assay.chain import TaskRecord
 from assay.errors import BlobMissing, MismatchError, UnavailableError
 from assay.observe import read_json, write_json
 from assay.proof import Runner
-from assay.verify import WITHHELD, Sealed, audit, echo, read_trajectory, trajectory_limit
-from assay.words import Task, TaskState, Trajectory
+from assay.verify import Sealed, audit, echo, read_trajectory, trajectory_limit
+from assay.words import Task, TaskState, Trajectory, parse
 
+from .quarrel import Quarrel
 from .session import Session
 from .worker import Role
 
-__all__ = ["VerifierRole"]
+__all__ = ["Auditor", "VerifierRole"]
+
+DISPUTABLE = (TaskState.AUDITED, TaskState.DISPUTED)
 
 
-class VerifierRole(Role):
-    """One verifier."""
-
-    kind: ClassVar[str] = "verifier"
-    number: ClassVar[chain.Role] = chain.Role.VERIFIER
+class Auditor(Role):
+    """What verifiers and whistleblowers have in common: they replay, seal, and stand by what they have sealed."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.quarrel = Quarrel(session)
         self._ready: tuple[str, Runner] | None = None
-
-    def act(self, task: Task) -> None:
-        """Audit when drawn, claim a mismatch when it can be opened, and push what nobody else pushes."""
-        me = self.session.address
-        drawn = me in task.verifiers
-        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
-            self._attest(task)
-        elif task.state is TaskState.AUDITED and drawn and not self._sealed_match(task):
-            self._claim(task)
-        else:
-            matched = task.state is TaskState.AUDITED and self.session.all_matched(task)
-            self.push(task, mine=False, revealed=matched)
-
-    def _in_time(self, task: Task) -> bool:
-        return self.session.client.now() <= task.deadline
-
-    def _position(self, task: Task) -> int:
-        return task.verifiers.index(self.session.address)
-
-    def _attested(self, task: Task) -> bool:
-        return self._position(task) in self.session.attested(task)
 
     def _file(self, task: Task) -> Path:
         return self.session.folder_of(task.id) / "sealed.json"
 
-    def _sealed(self, task: Task) -> Sealed | None:
+    def sealed(self, task: Task) -> Sealed | None:
+        """What this role has sealed about a task, or is about to seal."""
         found = read_json(self._file(task))
         return None if found is None else msgspec.convert(found, Sealed)
 
-    def _sealed_match(self, task: Task) -> bool:
-        sealed = self._sealed(task)
-        return sealed is None or sealed.matched
+    def keep(self, task: Task, sealed: Sealed) -> None:
+        """On disk before it is on the chain: a commitment whose salt is lost could never be opened."""
+        write_json(self._file(task), msgspec.to_builtins(sealed))
 
-    def _attest(self, task: Task) -> None:
-        sealed = self._sealed(task)
-        if sealed is None:
-            sealed = self._audit(task)
-            if sealed.reason == WITHHELD and self.session.client.now() < self._give_up(task):
-                # Not waited for here: whoever withholds data would keep this verifier from all its other tasks.
-                raise BlobMissing("Data of a committed result can't be had yet.", interval=sealed.interval)
-            # On disk before it is on the chain: a commitment whose salt is lost could never be opened.
-            write_json(self._file(task), msgspec.to_builtins(sealed))
-        self.session.market.attest(task.id, sealed.commitment)
-        self.log.info("attested", task=task.id, matched=sealed.matched, step=sealed.step)
-
-    def _give_up(self, task: Task) -> float:
-        """When missing data count as withheld, not late: half of the time for attesting is over."""
-        return task.deadline - self.session.market.record(task.id).terms.attest_for / 2
-
-    def _prepared(self, task: Task) -> Runner:
+    def prepared(self, record: TaskRecord) -> Runner:
         """The task ready to run; kept, since an audit may have to be begun again until all data are there."""
+        task = record.task
         if self._ready is None or self._ready[0] != task.spec:
             spec = self.session.spec(task.spec)
             self._ready = task.spec, self.session.runner(spec, self.session.program(spec))
         return self._ready[1]
 
-    def _audit(self, task: Task) -> Sealed:
-        session = self.session
-        intervals = session.market.drawn_intervals(task.id, self._position(task))
-        commitment = session.market.record(task.id).commitment
-        assert commitment is not None, "verifiers are drawn after the commitment"
-        if session.settings.cheat == "echo":
-            return echo(task.id, session.address, commitment.root, intervals)
-        runner = self._prepared(task)
-        spec = runner.spec
+    def trajectory(self, record: TaskRecord) -> Trajectory:
+        """The trajectory that was committed to, checked."""
+        commitment, runner = record.result.commitment, self.prepared(record)
+        if commitment.trajectory.size > trajectory_limit(runner.spec):
+            raise MismatchError("The announced trajectory is larger than any.", step=0)
+        return read_trajectory(self.session.read(commitment.trajectory), commitment, runner.spec, runner)
 
-        def trajectory() -> Trajectory:
-            if commitment.trajectory.size > trajectory_limit(spec):
-                raise MismatchError("The announced trajectory is larger than any.", step=0)
-            return read_trajectory(session.read(commitment.trajectory), commitment, spec, runner)
-
-        session.board.post(task.id, "replaying", 0, len(intervals))
+    def audit(self, record: TaskRecord, intervals: tuple[int, ...]) -> Sealed:
+        """Replay intervals of a task."""
+        task, board = record.task, self.session.board
+        board.post(task.id, "replaying", 0, len(intervals))
         return audit(
             task.id,
-            session.address,
-            runner,
-            trajectory,
-            session.read,
+            self.session.address,
+            self.prepared(record),
+            lambda: self.trajectory(record),
+            self.session.read,
             intervals,
-            lambda done, total: session.board.post(task.id, "replaying", done, total),
+            lambda done, total: board.post(task.id, "replaying", done, total),
         )
 
-    def _claim(self, task: Task) -> None:
-        sealed = self._sealed(task)
+    def stand_by(self, record: TaskRecord) -> None:
+        """Open and play the dispute about what this role has sealed."""
+        sealed = self.sealed(record.task)
         if sealed is None:
-            raise UnavailableError("The sealed finding is gone.", task=task.id)
-        self.session.market.claim_mismatch(
-            task.id,
-            interval=sealed.interval,
-            step=sealed.step,
-            found_root=sealed.found_root,
-            reason=sealed.reason,
-            salt=sealed.salt,
-        )
-        self.log.info("claimed", task=task.id, step=sealed.step, interval=sealed.interval)
+            raise UnavailableError("The sealed finding is gone.", task=record.task.id)
+        self.quarrel.pursue(record, sealed, lambda: self.prepared(record), lambda: self._listed(record))
+
+    def _listed(self, record: TaskRecord) -> Trajectory:
+        """The trajectory as it was published, whether it keeps the rules or not: that is what the dispute is about."""
+        return parse(Trajectory, self.session.read(record.result.commitment.trajectory))
+
+
+class VerifierRole(Auditor):
+    """One verifier."""
+
+    kind: ClassVar[str] = "verifier"
+    number: ClassVar[chain.Role] = chain.Role.VERIFIER
+
+    def act(self, record: TaskRecord) -> None:
+        """Audit when drawn, dispute a mismatch when it can be opened, and push what nobody else pushes."""
+        task, me = record.task, self.session.address
+        drawn = me in task.verifiers
+        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
+            self._attest(record)
+        elif task.state in DISPUTABLE and drawn and self._attested(task) and not self._sealed_match(task):
+            self.stand_by(record)
+            self.push(record, mine=False)
+        else:
+            self.push(record, mine=False)
+
+    def _in_time(self, task: Task) -> bool:
+        return self.session.client.now() <= task.deadline
+
+    def _attested(self, task: Task) -> bool:
+        return int(self.session.market.sealed(task.id, self.session.address), 16) != 0
+
+    def _sealed_match(self, task: Task) -> bool:
+        sealed = self.sealed(task)
+        return sealed is None or sealed.matched
+
+    def _attest(self, record: TaskRecord) -> None:
+        task, sealed = record.task, self.sealed(record.task)
+        if sealed is None:
+            sealed = self._audited(record)
+            if sealed.withheld and self.session.client.now() < self._give_up(record):
+                # Not waited for here: whoever withholds data would keep this verifier from all its other tasks.
+                raise BlobMissing("Data of a committed result can't be had yet.", interval=sealed.interval)
+            self.keep(task, sealed)
+        self.session.market.attest(task.id, sealed.commitment)
+        self.log.info("attested", task=task.id, matched=sealed.matched, step=sealed.step, kind=sealed.kind.name.lower())
+
+    def _give_up(self, record: TaskRecord) -> float:
+        """When missing data count as withheld, not late: half of the time for attesting is over."""
+        return record.task.deadline - record.terms.attest_for / 2
+
+    def _audited(self, record: TaskRecord) -> Sealed:
+        session, task = self.session, record.task
+        intervals = record.drawn_intervals(task.verifiers.index(session.address))
+        if session.settings.cheat == "echo":
+            return echo(task.id, session.address, record.result.root, intervals)
+        return self.audit(record, intervals)

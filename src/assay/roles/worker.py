@@ -8,12 +8,13 @@ from collections import Counter
 from typing import ClassVar
 
 from assay import chain
-from assay.chain import EventReader
+from assay.chain import EventReader, TaskRecord
 from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
 from assay.settle import Push, due
-from assay.words import Task, TaskState
+from assay.words import TaskState
 from assay.words.units import amount, seconds
 
+from .disputes import Disputes
 from .session import Session
 from .settings import RoleSettings
 from .watchlist import Watchlist
@@ -46,6 +47,7 @@ class Role(ABC):
         self.session = session
         self.log = session.log
         reader = EventReader(session.client, session.network.contracts, session.settings.folder / "cursor.json")
+        self.disputes = Disputes(session)
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
         self._not_before: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -107,13 +109,13 @@ class Role(ABC):
         """Do whatever `task_id` asks of this role now; a refusal by chain or input ends the attempt, not the role."""
         if time.monotonic() < self._not_before.get(task_id, 0):
             return
-        task = self.session.market.task(task_id)
+        record = self.session.market.record(task_id)
         try:
-            if task.state.final:
-                self.finished(task)
+            if record.task.state.final:
+                self.finished(record)
                 self.watchlist.drop(task_id)
             else:
-                self.act(task)
+                self.act(record)
             self._waits.pop(task_id, None)
         except Reverted as error:
             # Somebody else was faster, or the deadline passed: a later turn sees the new state.
@@ -138,9 +140,10 @@ class Role(ABC):
             if self._failures[task_id] >= ATTEMPTS:
                 self.watchlist.drop(task_id)
 
-    def finished(self, task: Task) -> None:
+    def finished(self, record: TaskRecord) -> None:
         """Collect what a finished task left to this role."""
-        market, token, me = self.session.market, self.session.token, self.session.address
+        market, token, me, task = self.session.market, self.session.token, self.session.address, record.task
+        self.disputes.close(record)
         owed = market.owed(me)
         if owed:
             market.withdraw()
@@ -150,12 +153,15 @@ class Role(ABC):
             )
 
     @abstractmethod
-    def act(self, task: Task) -> None:
+    def act(self, record: TaskRecord) -> None:
         """Do the next thing for an unfinished task."""
 
-    def push(self, task: Task, *, mine: bool, revealed: bool = False) -> bool:
-        """Send the push that `task` is due, at once if it is `mine` to send, else when nobody has for a while."""
-        step = due(task, self.session.client.now(), revealed=revealed)
+    def push(self, record: TaskRecord, *, mine: bool) -> bool:
+        """Send the push that a task is due, at once if it is `mine` to send, else when nobody has for a while."""
+        task, may_settle = record.task, False
+        if task.state is TaskState.AUDITED:
+            may_settle = self.session.may_settle(record)
+        step = due(task, self.session.client.now(), revealed=may_settle)
         if step is None:
             return False
         since = self._first_seen.setdefault((task.id, task.state, step), time.monotonic())

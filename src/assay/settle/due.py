@@ -13,7 +13,6 @@ class Push(StrEnum):
     """Transactions that anyone may send to move a task on."""
 
     DRAW = "draw"
-    CLOSE = "close"
     SETTLE = "settle"
     EXPIRE = "expire"
 
@@ -21,14 +20,13 @@ class Push(StrEnum):
 def due(task: Task, now: int, *, revealed: bool = False) -> Push | None:
     """The push that `task` is ready for at chain time `now` (Unix seconds), or None.
 
-    `revealed` says that the solver has opened its traces for every verifier that attested, and all of them matched.
+    `revealed` says that the solver has opened its traces for every verifier that attested, that all of them matched, and that
+    nobody can or may accuse any more. Disputes have clocks of their own.
     """
     late = now > task.deadline
     match task.state:
-        case TaskState.OPEN | TaskState.ASSIGNED if late:
+        case TaskState.OPEN | TaskState.ASSIGNED | TaskState.COMMITTED if late:
             return Push.EXPIRE
-        case TaskState.COMMITTED if late:
-            return Push.CLOSE if task.verifiers else Push.EXPIRE
         case TaskState.COMMITTED if not task.verifiers:
             return Push.DRAW
         case TaskState.AUDITED if revealed or late:

@@ -6,24 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay.chain import TaskRecord
-from assay.proof import audit_intervals
-from assay.words import Caught, Receipt, TaskState
+from assay.words import Caught, Kind, Receipt, TaskState
 
 __all__ = ["receipt"]
-
-MISMATCH_REASONS = {
-    1: "the state differs from the replay",
-    2: "the data was withheld",
-    3: "the initial state is not the task's",
-    4: "the trajectory is malformed",
-}
 
 
 def first_step(record: TaskRecord, position: int) -> int:
     """The first step that the verifier at `position` had to replay: where a lazy one is known to have done nothing."""
-    task = record.task
-    drawn = audit_intervals(bytes.fromhex(record.audit_seed), position, task.audit, task.intervals)
-    return min(drawn) * record.terms.interval
+    return min(record.drawn_intervals(position)) * record.terms.interval
 
 
 def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]]) -> Receipt:
@@ -32,6 +22,9 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
     payments: dict[str, int] = {}
     caught: list[Caught] = []
     facts: dict[str, Any] = {"paid": 0, "refunded": 0, "reason": "", "escrow": 0, "state_root": ""}
+    slashed: dict[str, int] = {}
+    kinds: dict[str, Kind] = {}
+    ruling = ""
     drawn: tuple[str, ...] = ()
     for name, found in events:
         match name:
@@ -41,9 +34,18 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
                 drawn = tuple(found["verifiers"])
             case "Committed":
                 facts["state_root"] = found["final_root"]
-            case "Mismatch":
-                reason = MISMATCH_REASONS[found["reason"]]
-                caught.append(Caught(task.solver, "solver", found["verifier"], found["step"], reason))
+            case "Disputed":
+                kinds[found["challenger"]] = Kind(found["kind"])
+            case "Ruled":
+                ruling = _ruling(found["upheld"], found["interval"], kinds[found["challenger"]])
+                if found["upheld"]:
+                    step = min((found["interval"] + 1) * record.terms.interval, record.terms.steps)
+                    reason = kinds[found["challenger"]].sentence
+                    caught.append(Caught(task.solver, "solver", found["challenger"], step, reason))
+            case "Fault":
+                ruling = f"a fault of the solver's machine in interval {found['interval']}, conceded"
+            case "Condemned":
+                slashed[found["account"]] = slashed.get(found["account"], 0) + found["amount"]
             case "LazyVerifier":
                 reason = "attested to traces that a replay does not give"
                 step = first_step(record, task.verifiers.index(found["verifier"]))
@@ -67,5 +69,12 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
         payments=payments,
         verifiers=drawn,
         caught=tuple(caught),
+        slashed=slashed,
+        ruling=ruling,
         **facts,
     )
+
+
+def _ruling(upheld: bool, interval: int, kind: Kind) -> str:
+    what = "proven" if upheld else "not shown"
+    return f"{what} to the contract: {kind.sentence} in interval {interval}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assay.chain import Terms
+from assay.chain import Terms, Work
 from assay.program import Program
-from assay.proof import program_root
+from assay.proof import code_root, program_root
 from assay.words import TaskSpec
 from assay.words.units import TERA, amount, ceil_div
 
@@ -17,6 +17,8 @@ __all__ = ["RULES", "Candidate", "refusal"]
 
 NUMERICS = ("exact-1",)
 SAMPLERS = ("feistel-1",)
+LEAST_EXTENSION = 5
+"""Seconds that a move in a dispute takes at most, with a chain that is busy."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Candidate:
     spec: TaskSpec
     program: Program
     terms: Terms
+    work: Work
     rate: int
 
 
@@ -63,6 +66,32 @@ def program_is_what_the_spec_says(task: Candidate) -> str | None:
     return None if found == task.spec.program_root else f"its program has the root {found[:16]}…, not the one it names"
 
 
+def work_is_what_the_spec_says(task: Candidate) -> str | None:
+    """Disputes are decided by what stands on the chain: a solver of contradictory words could be convicted for the truth."""
+    spec, work = task.spec, task.work
+    pairs = {
+        "initial state": (work.initial_root, spec.initial_root),
+        "dataset": (work.dataset_root, spec.dataset_root),
+        "rows": (work.rows, spec.rows),
+        "batch size": (work.batch_size, spec.batch_size),
+        "seed": (work.seed, spec.seed),
+        "code root": (work.code_root, code_root(task.program).hex()),
+    }
+    for name, (posted, specified) in pairs.items():
+        if posted != specified:
+            return f"its work on the chain and its spec disagree about the {name}: {posted} and {specified}"
+    return None
+
+
+def disputes_leave_time(task: Candidate) -> str | None:
+    """Who can't answer in time has lost, whatever is true."""
+    if task.work.extension < LEAST_EXTENSION:
+        return (
+            f"a move in a dispute has to be made within {task.work.extension} s; this solver needs {LEAST_EXTENSION} s"
+        )
+    return None
+
+
 def price_covers_the_work(task: Candidate) -> str | None:
     """The cost is counted before anything runs."""
     asked = ceil_div(task.program.cost.operations * task.spec.steps * task.rate, TERA)
@@ -75,6 +104,8 @@ RULES: tuple[Rule, ...] = (
     speaks_our_numerics,
     terms_say_what_the_spec_says,
     program_is_what_the_spec_says,
+    work_is_what_the_spec_says,
+    disputes_leave_time,
     price_covers_the_work,
 )
 

@@ -1,4 +1,4 @@
-"""What a verifier commits to before the solver opens its traces: the market contract recomputes these hashes."""
+"""What is sealed before the solver opens its traces: the market contract recomputes these hashes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-__all__ = ["REASONS", "match_commitment", "mismatch_commitment"]
+from assay.words import Kind
 
-REASONS = {
-    1: "the state differs from the replay",
-    2: "the data was withheld",
-    3: "the initial state is not the task's",
-    4: "the trajectory is malformed",
-}
-"""Why a verifier says that a result does not hold, as the contract numbers it."""
+__all__ = ["finding_commitment", "match_commitment"]
 
 
 def match_commitment(task: str, verifier: str, digests: Sequence[bytes]) -> str:
@@ -27,13 +21,11 @@ def match_commitment(task: str, verifier: str, digests: Sequence[bytes]) -> str:
     return keccak(encode(["bytes32", "address", "bytes32"], [_word(task), verifier, inner])).hex()
 
 
-def mismatch_commitment(
-    task: str, verifier: str, interval: int, step: int, found_root: str, reason: int, salt: bytes
-) -> str:
-    """Commitment (64 hex digits) to a mismatch, opened after all attestations are in. `found_root` is hex, `salt` 32 bytes."""
-    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32", "uint256", "bytes32"]
-    values = [_word(task), verifier, interval, step, _word(found_root), reason, salt]
-    return keccak(encode(kinds, values)).hex()
+def finding_commitment(task: str, account: str, kind: Kind, interval: int, salt: bytes) -> str:
+    """Commitment (64 hex digits) to something being wrong, opened as a dispute when nobody can seal any more, whose id it
+    then is. `salt` has 32 bytes."""
+    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32"]
+    return keccak(encode(kinds, [_word(task), account, int(kind), interval, salt])).hex()
 
 
 def _word(text: str) -> bytes:

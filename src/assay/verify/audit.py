@@ -1,4 +1,7 @@
-"""One verifier's audit of a committed task: check the trajectory, replay the drawn intervals, seal what was found."""
+"""The audit of a committed result: check the trajectory, replay some intervals, seal what was found.
+
+Drawn verifiers and whistleblowers do the same; what they seal is either a match, or a finding that the game can decide.
+"""
 
 from __future__ import annotations
 
@@ -9,53 +12,64 @@ import msgspec
 
 from assay.errors import BlobMissing, MismatchError
 from assay.proof import Finding, Runner, check_checkpoint, commitment_root, replay_interval, validate
-from assay.words import Blob, Commitment, Record, TaskSpec, Trajectory, Verdict, parse
+from assay.proof.replay import OTHER_ROWS, OTHER_STATE, OTHER_TRACE
+from assay.words import Blob, Commitment, Kind, Record, TaskSpec, Trajectory, Verdict, parse
 
-from .attestation import match_commitment, mismatch_commitment
+from .attestation import finding_commitment, match_commitment
 
-__all__ = ["MALFORMED", "STATE_DIFFERS", "WITHHELD", "Sealed", "audit", "read_trajectory", "trajectory_limit"]
+__all__ = ["Sealed", "audit", "read_trajectory", "trajectory_limit"]
 
-STATE_DIFFERS, WITHHELD, INITIAL_DIFFERS, MALFORMED = 1, 2, 3, 4
 NO_ROOT = "0" * 64
+
+_KINDS = {OTHER_ROWS: Kind.BATCHES, OTHER_STATE: Kind.INTERVAL, OTHER_TRACE: Kind.TRACE}
+_IN_LEAVES = ("same_program", "right_steps", "initial_state", "final_root")
+"""Rules that two leaves side by side are seen to break."""
 
 OnInterval = Callable[[int, int], None]
 """Called after each replayed interval with how many are done and how many there are."""
 
 
 class Sealed(Record, frozen=True):
-    """What a verifier remembers between attesting and opening. `reason` 0 means that everything matched."""
+    """What somebody remembers between sealing and opening. `kind` 0 means that everything matched.
+
+    `checkpoint` is that of which data are missing.
+    """
 
     task: str
-    verifier: str
+    account: str
     commitment: str
     intervals: tuple[int, ...]
+    kind: Kind = Kind.NONE
     interval: int = 0
+    checkpoint: int = 0
     step: int = 0
     found_root: str = NO_ROOT
-    reason: int = 0
     salt: str = NO_ROOT
 
     @property
     def matched(self) -> bool:
-        """Whether the verifier found nothing wrong."""
-        return self.reason == 0
+        """Whether nothing wrong was found."""
+        return self.kind is Kind.NONE
+
+    @property
+    def withheld(self) -> bool:
+        """Whether data could not be had."""
+        return self.kind in (Kind.LEAF, Kind.DATA)
 
     @property
     def verdict(self) -> Verdict:
         """The finding in words."""
-        from .attestation import REASONS
-
         if self.matched:
-            return Verdict(self.task, self.verifier, self.intervals, matched=True)
+            return Verdict(self.task, self.account, self.intervals, matched=True)
         return Verdict(
             self.task,
-            self.verifier,
+            self.account,
             self.intervals,
             False,
             self.step,
             self.interval,
             self.found_root,
-            REASONS[self.reason],
+            self.kind.sentence,
         )
 
 
@@ -80,13 +94,18 @@ def read_trajectory(data: bytes, commitment: Commitment, spec: TaskSpec, runner:
     # The contract binds the final root by itself only where the last interval is revealed; receipts show it always.
     last = trajectory.checkpoints[-1]
     if last.state_root != commitment.final_root:
-        raise MismatchError("The final root is not the last checkpoint's.", step=last.step, found=commitment.final_root)
+        raise MismatchError(
+            "The final root is not the last checkpoint's.",
+            step=last.step,
+            rule="final_root",
+            found=commitment.final_root,
+        )
     return trajectory
 
 
 def audit(
     task: str,
-    verifier: str,
+    account: str,
     runner: Runner,
     trajectory: Callable[[], Trajectory],
     source: Callable[[Blob], bytes],
@@ -100,9 +119,9 @@ def audit(
     """
     digests: dict[int, bytes] = {}
     last = runner.spec.intervals
-    # In order of steps, not as drawn, so that what is reported is the earliest difference that this verifier can see.
+    # In order of steps, not as drawn, so that what is reported is the earliest difference that can be seen here.
     ordered = sorted(set(intervals))
-    wanted = ordered[0]
+    wanted, seal = -1, _Seal(task, account, tuple(intervals), runner.spec)
     try:
         listed = trajectory()
         # All of it has to be there before a step is replayed. The final state, too: it is what the submitter pays for,
@@ -112,30 +131,63 @@ def audit(
         for wanted in ordered:
             finding = replay_interval(runner, source, listed, wanted)
             if not finding.matched:
-                return _mismatch(task, verifier, intervals, finding)
+                return seal.of(finding)
             digests[wanted] = finding.digest
             if on_interval is not None:
                 on_interval(len(digests), len(ordered))
-        if final := check_checkpoint(runner, source, listed, last):
-            return _mismatch(task, verifier, intervals, final)
+        if check_checkpoint(runner, source, listed, last):
+            return seal.missing(last)
     except MismatchError as broken:
-        step = max(0, int(broken.evidence.get("step", 0)))
-        reason = INITIAL_DIFFERS if broken.evidence.get("rule") == "initial_state" else MALFORMED
-        return _sealed(task, verifier, intervals, 0, min(step, runner.spec.steps), NO_ROOT, reason)
+        return seal.broken(broken, ordered[0])
     except BlobMissing:
-        step = min(runner.spec.steps, runner.spec.bounds(wanted)[0])
-        return _sealed(task, verifier, intervals, min(wanted, last - 1), step, NO_ROOT, WITHHELD)
-    return Sealed(task, verifier, match_commitment(task, verifier, [digests[k] for k in intervals]), tuple(intervals))
+        return seal(Kind.LEAF, ordered[0], seal.start(ordered[0])) if wanted < 0 else seal.missing(wanted)
+    return Sealed(task, account, match_commitment(task, account, [digests[k] for k in intervals]), tuple(intervals))
 
 
-def _mismatch(task: str, verifier: str, intervals: Sequence[int], finding: Finding) -> Sealed:
-    found = finding.found_root or NO_ROOT
-    return _sealed(task, verifier, intervals, finding.interval, finding.step, found, STATE_DIFFERS)
+class _Seal:
+    """Makes a finding of what an audit came upon."""
 
+    def __init__(self, task: str, account: str, intervals: tuple[int, ...], spec: TaskSpec) -> None:
+        self._task, self._account, self._intervals, self._spec = task, account, intervals, spec
 
-def _sealed(
-    task: str, verifier: str, intervals: Sequence[int], interval: int, step: int, found_root: str, reason: int
-) -> Sealed:
-    salt = secrets.token_bytes(32)
-    commitment = mismatch_commitment(task, verifier, interval, step, found_root, reason, salt)
-    return Sealed(task, verifier, commitment, tuple(intervals), interval, step, found_root, reason, salt.hex())
+    def __call__(self, kind: Kind, interval: int, step: int, found_root: str = NO_ROOT, checkpoint: int = 0) -> Sealed:
+        salt = secrets.token_bytes(32)
+        commitment = finding_commitment(self._task, self._account, kind, interval, salt)
+        return Sealed(
+            self._task,
+            self._account,
+            commitment,
+            self._intervals,
+            kind,
+            interval,
+            checkpoint,
+            step,
+            found_root,
+            salt.hex(),
+        )
+
+    def start(self, interval: int) -> int:
+        """The first step of an interval."""
+        return min(self._spec.steps, self._spec.bounds(interval)[0])
+
+    def missing(self, checkpoint: int, found_root: str = NO_ROOT) -> Sealed:
+        """The bytes of a checkpoint can't be had, or are not the committed state."""
+        interval = min(checkpoint, self._spec.intervals - 1)
+        return self(Kind.DATA, interval, self.start(checkpoint), found_root, checkpoint)
+
+    def of(self, finding: Finding) -> Sealed:
+        """What a replay found. If it is neither rows, state nor trace, it is about the bytes of a checkpoint."""
+        kind, place, found = _KINDS.get(finding.reason), finding.interval, finding.found_root or NO_ROOT
+        if kind is None:
+            return self.missing(place + (finding.step == self._spec.bounds(place)[1]), found)
+        return self(kind, place, finding.step, found)
+
+    def broken(self, error: MismatchError, wanted: int) -> Sealed:
+        """A trajectory that breaks a rule: either two of its leaves show it, or it is not the committed one."""
+        step, rule = max(0, int(error.evidence.get("step", 0))), error.evidence.get("rule")
+        interval = min(self._spec.intervals - 1, max(0, -(-step // self._spec.interval) - 1))
+        if rule == "right_batches":
+            return self(Kind.BATCHES, interval, step)
+        if rule in _IN_LEAVES:
+            return self(Kind.INTERVAL, interval, step)
+        return self(Kind.LEAF, wanted, min(step, self._spec.steps))

@@ -1,6 +1,7 @@
 """The records that the stages hand to each other, their canonical bytes, the life of a task, and units."""
 
 from .canonical import Record, canonical, digest, parse
+from .finding import Kind
 from .lifecycle import TaskState
 from .task import (
     Audit,
@@ -22,6 +23,7 @@ __all__ = [
     "Caught",
     "Checkpoint",
     "Commitment",
+    "Kind",
     "Receipt",
     "Record",
     "Root",

@@ -40,10 +40,10 @@ _SENTENCES = {
     TaskState.OPEN: "The escrow is paid; any staked solver may accept.",
     TaskState.ASSIGNED: "A solver is computing.",
     TaskState.COMMITTED: "The result is committed; verifiers are drawn and replay their intervals.",
-    TaskState.AUDITED: "All attestations are in; the solver opens its traces, and findings are opened as disputes.",
-    TaskState.DISPUTED: "Somebody says that the result is wrong, and has to show it to the referee.",
+    TaskState.AUDITED: "All attestations are in; the solver opens its traces, and sealed findings are opened as disputes.",
     TaskState.SETTLED: "The result held; solver and diligent verifiers are paid.",
     TaskState.REFUNDED: "The submitter has the whole escrow back.",
+    TaskState.DISPUTED: "Somebody says that the result is wrong, and has to show it, operation by operation.",
 }
 
 _WAITS_FOR = {
@@ -52,7 +52,7 @@ _WAITS_FOR = {
     TaskState.ASSIGNED: "solver",
     TaskState.COMMITTED: "verifier",
     TaskState.AUDITED: "solver",
-    TaskState.DISPUTED: "solver",
     TaskState.SETTLED: "nobody",
     TaskState.REFUNDED: "nobody",
+    TaskState.DISPUTED: "solver",
 }

@@ -110,9 +110,6 @@ class Task(Record, frozen=True):
     audit: Audit
     deadline: int
     verifiers: tuple[str, ...] = ()
-    collateral: int = 0
-    patrol_ends: int = 0
-    """Until when accusations are sealed; 0 before the commitment."""
 
 
 class Commitment(Record, frozen=True):
@@ -148,10 +145,7 @@ class Caught(Record, frozen=True):
 
 
 class Receipt(Record, frozen=True):
-    """Who was paid, refunded and slashed, and why. Amounts are in the currency's smallest unit.
-
-    `slashed` is what accounts lost of their stakes, `ruling` what became of the last dispute; empty if there was none.
-    """
+    """Who was paid, refunded, and why. Amounts are in the currency's smallest unit."""
 
     task: str
     outcome: str
@@ -166,5 +160,7 @@ class Receipt(Record, frozen=True):
     verifiers: tuple[str, ...]
     caught: tuple[Caught, ...]
     reason: str
-    slashed: dict[str, int] = {}  # noqa: RUF012
+    slashed: dict[str, int] = msgspec.field(default_factory=dict)
+    """What each account lost of its stake."""
     ruling: str = ""
+    """How a dispute ended, in words; empty if there was none."""

@@ -14,6 +14,9 @@ __all__ = ["Data", "encode_openings", "needed", "openings", "reader"]
 Data = Callable[[int], bytes | memoryview]
 """Value number -> the row-major little-endian bytes of that value in the step."""
 
+Prove = Callable[[Sequence[int]], Sequence[bytes]]
+"""Rising value numbers -> their common proof under the values root, as `merkle.prove_many` gives it."""
+
 
 def reader(code: Coded, data: Data) -> ReadElement:
     """Elements of the values that the kernel reads, out of their bytes."""
@@ -42,15 +45,30 @@ def needed(code: Coded, element: int, first: int, last: int, data: Data) -> dict
     return {number: sorted(found[number]) for number in sorted(found)}
 
 
-def openings(code: Coded, element: int, first: int, last: int, data: Data, roots: Sequence[bytes]) -> bytes:
+def openings(
+    code: Coded,
+    element: int,
+    first: int,
+    last: int,
+    data: Data,
+    roots: Sequence[bytes],
+    prove: Prove | None = None,
+) -> bytes:
     """What the contract's `execute` takes for a piece, or its `start` where first = last.
 
-    `roots` are the data roots of all values of the step. Raises UsageError if there is no such piece.
+    `roots` are the data roots of all values of the step; where not all of them are known, because others are under the
+    solver's values root, `prove` gives the proof for some values. Raises UsageError if there is no such piece.
     """
-    return encode_openings(code, needed(code, element, first, last, data), data, roots)
+    return encode_openings(code, needed(code, element, first, last, data), data, roots, prove)
 
 
-def encode_openings(code: Coded, chunks: Mapping[int, Sequence[int]], data: Data, roots: Sequence[bytes]) -> bytes:
+def encode_openings(
+    code: Coded,
+    chunks: Mapping[int, Sequence[int]],
+    data: Data,
+    roots: Sequence[bytes],
+    prove: Prove | None = None,
+) -> bytes:
     """The chunks (rising, by rising value number) as docs/dispute.md, section 8, has them; b"" for none.
 
     Raises UsageError for a chunk that does not exist.
@@ -60,7 +78,7 @@ def encode_openings(code: Coded, chunks: Mapping[int, Sequence[int]], data: Data
     places = {source.number: place for place, source in enumerate(code.sources)}
     parts = [bytes([len(chunks)])]
     parts += [bytes([places[number], len(found)]) + roots[number] for number, found in chunks.items()]
-    parts += merkle.prove_many(roots, list(chunks))
+    parts += prove(list(chunks)) if prove else merkle.prove_many(roots, list(chunks))
     for number, found in chunks.items():
         raw = memoryview(data(number))
         if found[-1] * merkle.CHUNK >= len(raw):

@@ -20,6 +20,7 @@ HEAVY = ("torch", "web3", "onnxruntime", "llvmlite", "onnx", "eth", "scipy", "sk
 SUBMITTER = ["--dir", "--help", "--json", "--network"]
 COMMANDS = {
     "assay": ["--help", "--version"],
+    "assay attack": ["--dir", "--help", "--json", "--list", "[NAME]..."],
     "assay cancel": ["TASK", *SUBMITTER],
     "assay demo": ["--cheat", "--dir", "--help", "--json", "--threads"],
     "assay devnet": ["--help"],

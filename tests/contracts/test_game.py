@@ -19,20 +19,18 @@ from quarrel import Lie, claims, toy
 from quarrel_match import LIES, accused, cast, sit
 
 from assay.dispute.game import Outcome
-from assay.dispute.moves import Expire, Moot
 from assay.dispute.record import Game, Kind
-from assay.errors import RefusedError
 
 
 @pytest.fixture(scope="module")
-def _table() -> Table:
+def shared() -> Table:
     return Table()
 
 
 @pytest.fixture
-def table(_table: Table) -> Iterator[Table]:
+def table(shared: Table) -> Iterator[Table]:
     with boa.env.anchor():
-        yield _table
+        yield shared
 
 
 def sat(play: Play, lie: Lie | None, who: str = "honest", seed: int = 0) -> Outcome:
@@ -65,6 +63,8 @@ RULED = [
     (Lie("value", 4, 21, 3), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 22, 9), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 23, 40, 60), Kind.INTERVAL, "prove"),
+    (Lie("value", 4, 23, 40, 0), Kind.INTERVAL, "prove"),
+    (Lie("value", 4, 13, 1150, 0), Kind.INTERVAL, "prove"),
     (Lie("value", 6, 19, 1150), Kind.INTERVAL, "prove"),
     (Lie("value", 4, 11, 1, 60), Kind.TRACE, "prove"),
     (Lie("value", 4, 24, 1, 15), Kind.TRACE, "prove"),
@@ -104,13 +104,13 @@ def test_every_lie_is_ruled_upon(table: Table, lie: Lie, kind: Kind, reason: str
     st.integers(0, 2),
 )
 def test_contract_and_rules_agree_whoever_plays(
-    _table: Table, lie: Lie | None, seed: int, who: str, kind: Kind, k: int
+    shared: Table, lie: Lie | None, seed: int, who: str, kind: Kind, k: int
 ) -> None:
     """The rules are tested by themselves; this says that the contract has the same ones, refusals included."""
     kind, k, _ = accused(lie, kind, k, 4)
     with boa.env.anchor():
-        play = Play(_table, toy(), claims(lie))
+        play = Play(shared, toy(), claims(lie))
         play.open(kind, k)
         outcome = sat(play, lie, who, seed)
         event(f"{who} {outcome.reason} {outcome.upheld}")
-        books(_table)
+        books(shared)

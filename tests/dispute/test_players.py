@@ -147,6 +147,7 @@ def test_a_kib_of_a_checkpoint_is_shown(runner):
         game = law.open_data(
             quarrel.case,
             0,
+            0,
             CHALLENGER,
             0,
             shape,
@@ -165,7 +166,6 @@ def test_a_kib_of_a_checkpoint_is_shown(runner):
 
 def test_a_leaf_of_the_trajectory_is_shown(runner):
     quarrel = Quarrel(runner)
-    for index in (0, 1):
-        game = law.open_leaf(quarrel.case, index, CHALLENGER, 0)
-        outcome = law.apply(game, show_leaf(quarrel.trajectory, game), 1, SOLVER, quarrel.case)
-        assert (outcome.upheld, outcome.reason) == (False, "leaf")
+    game = law.open_leaf(quarrel.case, 0, CHALLENGER, 0)
+    outcome = law.apply(game, show_leaf(quarrel.trajectory, game), 1, SOLVER, quarrel.case)
+    assert (outcome.upheld, outcome.reason) == (False, "leaf")

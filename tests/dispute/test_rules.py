@@ -47,9 +47,7 @@ KINDS = st.sampled_from([Kind.INTERVAL, Kind.INTERVAL, Kind.TRACE, Kind.BATCHES]
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([None, None, None, *LIES]), st.sampled_from([2, 4, 64]), st.integers(0, 2**32), CASTS, KINDS,
        st.integers(0, 2))  # fmt: skip
-def test_every_rule_holds_after_every_game(
-    lie: Lie | None, ways: int, seed: int, who: str, kind: Kind, k: int
-) -> None:
+def test_every_rule_holds_after_every_game(lie: Lie | None, ways: int, seed: int, who: str, kind: Kind, k: int) -> None:
     transcript = played(lie, ways, seed, who, kind, k)
     event(f"{who} {'wrong' if transcript.wrong else 'right'} {transcript.outcome.reason}")
     for rule in RULES:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from fractions import Fraction
 from importlib.resources import files
 
 import msgspec
 import pytest
+from eth_abi import encode
+from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 from small import program, small
 
 from assay.chain import Deployment
 from assay.errors import UsageError
-from assay.market import DEFAULT_RATE, Windows, quote, terms
+from assay.market import DEFAULT_RATE, Windows, quote, terms, work
 from assay.market.quote import MAX_AUDIT, MAX_VERIFIERS
+from assay.market.terms import WAYS
 from assay.program import Cost
+from assay.proof import code_root
 from assay.words import Audit, Blob, TaskSpec
 from assay.words.units import TERA
 
@@ -96,11 +100,36 @@ def test_the_bounds_are_the_contracts():
 def test_terms_say_what_spec_and_quote_say(store):
     task = small(store)
     price = quote(task.program, task.spec)
-    posted = terms(task, price, Windows(1, 2, 3, 4))
-    assert (posted.spec, posted.program_root) == (task.blob.sha256, task.spec.program_root)
+    windows = Windows(open_for=1, work_for=2, patrol_for=3, attest_for=4, reveal_for=5, clock=6, extension=7)
+    posted, described = terms(task, price, windows), work(task, price, windows)
+    assert (posted.work, posted.program_root) == (described.digest, task.spec.program_root)
     assert (posted.steps, posted.interval) == (12, 3)
     assert (posted.price, posted.fee) == (price.price, price.fee)
     assert (posted.verifiers, posted.audit_intervals) == (2, 2)
-    assert (posted.open_for, posted.work_for, posted.attest_for, posted.reveal_for) == (1, 2, 3, 4)
+    assert (posted.open_for, posted.work_for, posted.patrol_for) == (1, 2, 3)
+    assert (posted.attest_for, posted.reveal_for) == (4, 5)
+    assert posted.collateral == price.collateral > 0
     assert posted.price + posted.fee * posted.verifiers == price.escrow
     assert Deployment.__struct_fields__, "the market's own escrow_of is compared in tests/chain"
+
+
+def test_work_says_what_the_spec_says_and_how_one_quarrels(store):
+    task = small(store)
+    price = quote(task.program, task.spec)
+    found = work(task, price, Windows(clock=6, extension=7))
+    spec = task.spec
+    assert (found.spec, found.code_root) == (task.blob.sha256, code_root(task.program).hex())
+    assert (found.initial_root, found.dataset_root) == (spec.initial_root, spec.dataset_root)
+    assert (found.rows, found.batch_size, found.seed) == (spec.rows, spec.batch_size, spec.seed)
+    assert (found.ways, found.clock, found.extension) == (WAYS, 6, 7)
+    assert found.bond == price.bond > 0
+    kinds = ["bytes32"] * 4 + ["uint256"] * 7
+    words = [bytes.fromhex(v) if isinstance(v, str) else v for v in astuple(found)]
+    assert found.digest == keccak(encode(kinds, words)).hex()
+    assert all(replace(found, **{name: 9}).digest != found.digest for name in ("rows", "seed", "ways", "bond"))
+
+
+def test_a_patrol_is_never_longer_than_the_time_for_attesting(store):
+    task = small(store)
+    price = quote(task.program, task.spec)
+    assert terms(task, price, Windows(patrol_for=100, attest_for=60)).patrol_for == 60, "the market takes no other"

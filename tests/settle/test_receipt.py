@@ -1,23 +1,20 @@
-"""Receipts of real short lives on the embedded chain: who was paid, who was refunded, who was found out."""
+"""Receipts of real short lives on the embedded chain: who was paid, refunded, slashed, and who was found out."""
 
 from __future__ import annotations
 
-import re
-from importlib.resources import files
+import secrets
 
 import pytest
 from small import Life, Village
 
+from assay.chain import Role
 from assay.errors import Reverted
 from assay.market import Windows
 from assay.settle import due
-from assay.settle import receipt as receipts
-from assay.settle.receipt import MISMATCH_REASONS
-from assay.verify import Sealed, echo
-from assay.verify.attestation import REASONS
-from assay.words import Receipt, TaskState, canonical, parse
+from assay.verify import Sealed, echo, finding_commitment
+from assay.words import Kind, Receipt, TaskState, canonical, parse
 
-MINUTE = Windows(open_for=60, work_for=60, attest_for=60, reveal_for=60)
+MINUTE = Windows(open_for=60, work_for=60, patrol_for=0, attest_for=60, reveal_for=60, clock=60, extension=5)
 
 
 def closed(life: Life) -> Receipt:
@@ -27,7 +24,11 @@ def closed(life: Life) -> Receipt:
     assert state.final
     assert found.outcome == state.name.lower()
     assert found.task == life.id
-    assert found.escrow == life.escrow == found.paid + found.refunded == sum(found.payments.values())
+    assert found.escrow == life.escrow == found.paid + found.refunded
+    condemned = [event.args for event in life.village.submitter.market.events(life.id) if event.name == "Condemned"]
+    given = sum(args["reward"] + args["compensation"] for args in condemned)
+    assert sum(found.payments.values()) == found.escrow + given, "what is slashed is paid out or burned"
+    assert sum(found.slashed.values()) == sum(args["amount"] for args in condemned) >= 2 * given
     assert found.submitter == life.village.submitter.address
     assert all(found.payments.get(caught.who, 0) == caught.paid == 0 for caught in found.caught)
     assert parse(Receipt, canonical(found)) == found
@@ -46,10 +47,11 @@ def withdrawn(life: Life) -> dict[str, int]:
     return {who: value for who, value in got.items() if value}
 
 
-def refunded(life: Life, reason: str) -> Receipt:
+def refunded(life: Life, reason: str, *, also: int = 0) -> Receipt:
+    """The receipt of a task whose submitter has everything back, and `also` something of what was slashed."""
     found = closed(life)
     assert (found.outcome, found.reason, found.paid) == ("refunded", reason, 0)
-    assert found.payments == {found.submitter: found.escrow} == withdrawn(life)
+    assert found.payments == {found.submitter: found.escrow + also} == withdrawn(life)
     return found
 
 
@@ -61,12 +63,22 @@ def pushed(life: Life) -> Life:
     return life
 
 
+def lied(village: Village) -> tuple[Life, int, Sealed]:
+    """A tampered result, audited by both; who of them has found it, and what."""
+    life = village.post(MINUTE).accepted().committed(village.tampered).drawn()
+    sealed = [life.audited_by(0), life.audited_by(1)]
+    finder = next(j for j in (0, 1) if not sealed[j].matched)
+    assert sealed[1 - finder].matched, "each interval is dealt to one of them"
+    life.attested(0, sealed[0]).attested(1, sealed[1])
+    return life, finder, sealed[finder]
+
+
 def test_a_result_that_holds_is_paid(village: Village):
     life = village.post().accepted().committed(village.honest).drawn().attested(0).attested(1)
-    life.revealed(village.honest, 0).revealed(village.honest, 1)
-    village.solver.market.settle(life.id)
+    life.revealed(village.honest, 0).revealed(village.honest, 1).settled()
     found = closed(life)
     assert (found.outcome, found.reason, found.refunded, found.caught) == ("settled", "the result held", 0, ())
+    assert (found.slashed, found.ruling) == ({}, "")
     assert found.state_root == village.honest.checkpoints[-1].state_root
     assert set(found.verifiers) == {verifier.address for verifier in village.verifiers}
     fee = life.task.fee
@@ -74,32 +86,77 @@ def test_a_result_that_holds_is_paid(village: Village):
     assert withdrawn(life) == found.payments
 
 
-def test_a_mismatch_refunds_the_submitter_and_names_the_solver(village: Village):
-    life = village.post().accepted().committed(village.tampered).drawn()
-    sealed = [life.audited_by(0), life.audited_by(1)]
-    finder = next(j for j in (0, 1) if not sealed[j].matched)
-    life.attested(0, sealed[0]).attested(1, sealed[1]).claimed(finder, sealed[finder])
-    found = refunded(life, "mismatch")
+def test_a_ruling_refunds_the_submitter_slashes_the_solver_and_pays_the_challenger(village: Village):
+    stakes, solver = village.solver.stakes, village.solver.address
+    before = stakes.stake_of(solver, Role.SOLVER)
+    life, finder, sealed = lied(village)
+    life.disputed(finder, sealed)
+    found, challenger = closed(life), life.verifiers[finder].address
+    assert (found.outcome, found.reason, found.paid) == ("refunded", "ruled wrong", 0)
+    collateral = life.record.terms.collateral
+    share = collateral // 4
+    assert found.slashed == {solver: collateral}
+    assert before - stakes.stake_of(solver, Role.SOLVER) == collateral
+    assert found.payments == {found.submitter: found.escrow + share, challenger: share}
+    assert found.ruling == "proven to the contract: the state differs from the replay in interval 1"
     (caught,) = found.caught
-    assert (caught.who, caught.role, caught.step) == (village.solver.address, "solver", 6)
-    assert caught.by == life.verifiers[finder].address
-    assert caught.reason == REASONS[1]
+    assert (caught.who, caught.role, caught.step, caught.by) == (solver, "solver", 6, challenger)
+    assert caught.reason == Kind.INTERVAL.sentence
+    assert withdrawn(life) == found.payments
+    assert not stakes.member(solver, Role.SOLVER).locked
+
+
+def test_a_conceded_fault_costs_the_work_only(village: Village):
+    life, finder, sealed = lied(village)
+    village.solver.settings = village.solver.settings.model_copy(update={"cheat": None})
+    life.disputed(finder, sealed)
+    found = refunded(life, "fault")
+    assert (found.slashed, found.caught) == ({}, ())
+    assert found.ruling == "a fault of the solver's machine in interval 1, conceded"
+    assert not village.solver.stakes.member(village.solver.address, Role.SOLVER).locked
+    assert village.solver.market.owed(village.solver.address) == 0
+
+
+def test_a_finding_that_is_not_shown_takes_nothing_from_the_solver(village: Village):
+    life = village.post(MINUTE).accepted().committed(village.honest).drawn()
+    accuser, salt = life.verifiers[0].address, secrets.token_bytes(32)
+    commitment = finding_commitment(life.id, accuser, Kind.INTERVAL, 2, salt)
+    false = Sealed(life.id, accuser, commitment, life.intervals(0), Kind.INTERVAL, 2, step=9, salt=salt.hex())
+    life.attested(0, false).attested(1).revealed(village.honest, 0).revealed(village.honest, 1)
+    life.disputed(0, false, moves=4)
+    assert life.task.state is TaskState.DISPUTED
+    with pytest.raises(Reverted, match="disputed"):
+        village.solver.market.settle(life.id)
+    village.skip(600)
+    life.disputed(0, false, moves=1)
+    assert life.task.state is TaskState.AUDITED
+    village.skip(61)
+    pushed(life)
+    found = closed(life)
+    fee = life.task.fee
+    assert found.ruling == "not shown to the contract: the state differs from the replay in interval 2"
+    assert (found.outcome, found.slashed) == ("settled", {})
+    (caught,) = found.caught
+    assert (caught.who, caught.role) == (accuser, "verifier"), "it had not replayed, either"
+    assert accuser not in found.payments
+    assert found.payments[village.solver.address] == life.task.price
+    assert found.payments[found.verifiers[1]] == fee
+    assert withdrawn(life) == found.payments
 
 
 def test_a_lazy_verifier_is_named_and_its_fee_goes_back(village: Village):
     life = village.post(MINUTE).accepted().committed(village.honest).drawn()
-    root = village.solver.market.record(life.id).commitment.root
-    lazy = 1
-    guess = echo(life.id, life.verifiers[lazy].address, root, life.intervals(lazy))
+    root, lazy = life.record.commitment.root, 1
+    guess, drawn = echo(life.id, life.verifiers[lazy].address, root, life.intervals(lazy)), life.intervals(lazy)
     life.attested(1 - lazy).attested(lazy, guess).revealed(village.honest, 0).revealed(village.honest, 1)
     with pytest.raises(Reverted, match="reveal window"):
-        village.solver.market.settle(life.id)
+        life.settled()
     village.skip(61)
     pushed(life)
     found = closed(life)
     (caught,) = found.caught
     assert (caught.who, caught.role) == (life.verifiers[lazy].address, "verifier")
-    assert caught.step == 3 * min(life.intervals(lazy))
+    assert caught.step == 3 * min(drawn)
     assert (found.outcome, found.refunded) == ("settled", life.task.fee)
     assert caught.who not in found.payments
     assert withdrawn(life) == found.payments
@@ -125,7 +182,10 @@ def test_every_time_out_gives_everything_back(village: Village):
         assert due(life.task, village.submitter.client.now()) in (None, "draw")
         village.skip(61)
         pushed(life)
-        found = refunded(life, reason)
+        # Only who committed and will not open what it swore to loses its collateral.
+        silent = life.record.terms.collateral if reason == "not revealed" else 0
+        found = refunded(life, reason, also=silent // 4)
+        assert found.slashed == ({village.solver.address: silent} if silent else {})
         assert found.caught == ()
         assert found.solver == ("" if reason == "not accepted" else village.solver.address)
 
@@ -142,14 +202,3 @@ def test_tasks_do_not_mix(village: Village):
     village.submitter.market.cancel(other.id)
     assert closed(one).task != closed(other).task
     assert closed(one).escrow == one.escrow
-
-
-def test_reasons_are_worded_alike_by_verifier_and_receipt_and_numbered_as_in_the_contract():
-    assert MISMATCH_REASONS == REASONS
-    source = (files("assay.contracts") / "vyper" / "market.vy").read_text()
-    listed = re.search(r"@param reason (.+)\.", source)[1]
-    numbered = {int(n): words for n, words in re.findall(r"(\d) ([a-z ]+)", listed)}
-    assert numbered.keys() == REASONS.keys()
-    key_words = {1: "state differs", 2: "withheld", 3: "initial state", 4: "malformed"}
-    assert all(key_words[n] in numbered[n] and key_words[n].split()[0] in REASONS[n] for n in REASONS)
-    assert receipts.__module__ == "assay.settle.receipt"

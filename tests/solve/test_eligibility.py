@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import msgspec
 import pytest
 from small import program, small
 
-from assay.market import Windows, quote, terms
+from assay.market import Windows, quote, terms, work
 from assay.proof import program_root
 from assay.solve import Candidate, refusal
 from assay.solve.eligibility import (
+    LEAST_EXTENSION,
     RULES,
+    disputes_leave_time,
     price_covers_the_work,
     program_is_what_the_spec_says,
     speaks_our_numerics,
     terms_say_what_the_spec_says,
+    work_is_what_the_spec_says,
 )
 
 
@@ -24,7 +27,8 @@ from assay.solve.eligibility import (
 def fair(store) -> Candidate:
     task = small(store)
     price = quote(task.program, task.spec)
-    return Candidate(task.spec, task.program, terms(task, price, Windows()), 1_000_000)
+    windows = Windows()
+    return Candidate(task.spec, task.program, terms(task, price, windows), work(task, price, windows), 1_000_000)
 
 
 def spec(task: Candidate, **changes) -> Candidate:
@@ -33,6 +37,10 @@ def spec(task: Candidate, **changes) -> Candidate:
 
 def posted(task: Candidate, **changes) -> Candidate:
     return replace(task, terms=replace(task.terms, **changes))
+
+
+def working(task: Candidate, **changes) -> Candidate:
+    return replace(task, work=replace(task.work, **changes))
 
 
 def test_a_fair_offer_is_taken(fair):
@@ -53,6 +61,13 @@ CASES = {
         program_is_what_the_spec_says,
         program_root(program()).hex()[:16],
     ),
+    "code root": (lambda t: working(t, code_root="ab" * 32), work_is_what_the_spec_says, "the code root"),
+    "initial state": (lambda t: working(t, initial_root="ab" * 32), work_is_what_the_spec_says, "the initial state"),
+    "dataset": (lambda t: working(t, dataset_root="ab" * 32), work_is_what_the_spec_says, "the dataset"),
+    "rows": (lambda t: working(t, rows=t.spec.rows - 1), work_is_what_the_spec_says, "the rows"),
+    "batch size": (lambda t: working(t, batch_size=63), work_is_what_the_spec_says, "batch size: 63 and 64"),
+    "seed": (lambda t: working(t, seed=2), work_is_what_the_spec_says, "the seed: 2 and 1"),
+    "no time for moves": (lambda t: working(t, extension=LEAST_EXTENSION - 1), disputes_leave_time, "within 4 s"),
     "price": (lambda t: posted(t, price=t.terms.price - 1), price_covers_the_work, "this solver asks"),
     "rate": (lambda t: replace(t, rate=t.rate + 10_000), price_covers_the_work, "this solver asks"),
 }
@@ -69,6 +84,22 @@ def test_each_rule_refuses_its_case_and_only_it_does(fair, name):
 def test_every_rule_has_a_case_and_a_rationale():
     assert {rule for _, rule, _ in CASES.values()} == set(RULES)
     assert all(rule.__doc__ for rule in RULES)
+
+
+def test_every_word_of_the_work_is_looked_at(fair):
+    """A word that no rule compares is a way to convict an honest solver: but for how one quarrels, which is the market's."""
+    market_checks = {"ways", "clock", "bond"}
+    told = {name for name in vars_of(fair.work) if refusal(working(fair, **{name: another(getattr(fair.work, name))}))}
+    # The spec's name is its hash: it was fetched by it. Bonds, ways and clocks are checked when the task is posted.
+    assert told == vars_of(fair.work) - market_checks - {"spec"}
+
+
+def vars_of(work) -> set[str]:
+    return {field.name for field in fields(work)}
+
+
+def another(value):
+    return "cd" * 32 if isinstance(value, str) else 1 if value != 1 else 3
 
 
 def test_a_solver_that_asks_less_takes_more(fair):

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from assay.dispute.case import Case, Work
-from assay.dispute.evidence import pack
 from assay.dispute.arbiter.kernel import execute, start
 from assay.dispute.arbiter.openings import reader
+from assay.dispute.case import Case, Work
+from assay.dispute.evidence import pack
 from assay.engine.clear import run_kernel
 from assay.program import Program, load
 from assay.program.code import decode, layout
@@ -53,7 +53,11 @@ def onnx_program() -> bytes:
         node("ReduceSum", ["next/counts"], ["metric/total"], keepdims=0),
     ]
     inputs = [info("state/w", f32, [WIDTH, 1]), info("state/counts", i64, [20])]
-    inputs += [info("batch/x", f32, [BATCH, WIDTH]), info("batch/y", f32, [BATCH, 1]), info("batch/label", i64, [BATCH])]
+    inputs += [
+        info("batch/x", f32, [BATCH, WIDTH]),
+        info("batch/y", f32, [BATCH, 1]),
+        info("batch/label", i64, [BATCH]),
+    ]
     inputs += [info("step", i64, []), info("seed", u64, [])]
     outputs = [info("next/w", f32, [WIDTH, 1]), info("next/counts", i64, [20])]
     outputs += [info("metric/loss", f32, []), info("metric/total", i64, [])]

@@ -116,9 +116,7 @@ def accused(lie: Lie | None, kind: Kind, k: int, ways: int) -> tuple[Kind, int, 
     return kind, k, False
 
 
-def cast(
-    who: str, lie: Lie | None, ways: int, rng: Random
-) -> tuple[Solver, Challenger, float, frozenset[Turn]]:
+def cast(who: str, lie: Lie | None, ways: int, rng: Random) -> tuple[Solver, Challenger, float, frozenset[Turn]]:
     """Solver, challenger, how sleepy they are, and who of them is honest."""
     own, theirs = claims(None, ways), claims(lie, ways)
     solver = Wild(theirs, rng, 0.3) if who == "wild" else Solver(theirs)

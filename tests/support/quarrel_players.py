@@ -10,7 +10,7 @@ from quarrel import Claims, Toy
 
 from assay.dispute import span
 from assay.dispute.arbiter.openings import openings
-from assay.dispute.evidence import BATCH, KERNEL, STATE, drawn_row, unpack
+from assay.dispute.evidence import BATCH, KERNEL, STATE, drawn_row
 from assay.dispute.moves import (
     Accept,
     Batch,
@@ -226,7 +226,9 @@ class Challenger:
         place = next(p for p in range(2) if self.toy.entries[first + p][4:8] == game.index.to_bytes(4, "big"))
         entry, proof = self.toy.entry(first + place)
         number = int.from_bytes(entry[:4], "big")
-        return Output(place, entry, proof, self.claims.data_roots(game.step)[number], self.value_proof(game.step, number))
+        return Output(
+            place, entry, proof, self.claims.data_roots(game.step)[number], self.value_proof(game.step, number)
+        )
 
     def _differing(self, own: bytes, game: Game, item: int) -> int:
         right = _chunk(own, game.index)

@@ -15,18 +15,25 @@ import httpx2
 import numpy as np
 from safetensors.numpy import load_file
 
-from assay.chain import Client, Deployment, Key, Market, Opening, Role, Stakes, Token, deploy, events
+from assay.chain import Client, Deployment, Key, Opening, Role, TaskRecord, deploy, events
 from assay.chain.node import Node
 from assay.engine import exact
-from assay.market import Package, Plan, Windows, package, quote, terms
+from assay.market import Package, Plan, Windows, package, quote, terms, work
+from assay.observe import ProgressBoard
 from assay.program import Program, load
 from assay.proof import Dataset, Runner, commitment_root, decode_state, opening
+from assay.roles.defence import Defence
 from assay.roles.digits import digits
+from assay.roles.disputes import Dispute, Disputes
+from assay.roles.network import Network
+from assay.roles.quarrel import Quarrel
+from assay.roles.session import Session
+from assay.roles.settings import RoleSettings
 from assay.settle import receipt
 from assay.solve import Journal, train
 from assay.store import Store
 from assay.verify import Sealed, audit, read_trajectory
-from assay.words import Audit, Blob, Commitment, Receipt, TaskSpec, Trajectory, canonical
+from assay.words import Audit, Blob, Commitment, Receipt, Task, TaskSpec, Trajectory, canonical, parse
 
 ASSETS = digits().parent
 PLAN = Plan("small", steps=12, batch_size=64, interval=3, seed=1, audit=Audit(2, 2))
@@ -109,50 +116,38 @@ def solve(spec: TaskSpec, store: Store, journal: Path, worker: Any = None) -> Tr
     )
 
 
-@dataclass
-class Person:
-    """Somebody with a key, and the three contracts as they see them."""
-
-    client: Client
-    token: Token
-    stakes: Stakes
-    market: Market
-
-    @property
-    def address(self) -> str:
-        return self.client.address
-
-
 class Village:
-    """One chain with a submitter, a solver and two verifiers, who live through many small tasks."""
+    """One chain with a submitter, a solver and two verifiers, who live through many small tasks. All share one store."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
-        self._clients: list[Client] = []
-        self.deployment: Deployment = deploy(self._client())
-        self.submitter, self.solver, *self.verifiers = [self.person() for _ in range(4)]
-        self.stake(self.solver, Role.SOLVER)
-        for verifier in self.verifiers:
-            self.stake(verifier, Role.VERIFIER)
+        self._sessions: list[Session] = []
         self.store = Store(folder / "store")
-
-    def _client(self) -> Client:
-        self._clients.append(Client(self.url, Key(secrets.token_bytes(32))))
-        return self._clients[-1]
+        with Client(url, Key(secrets.token_bytes(32))) as founder:
+            self.deployment: Deployment = deploy(founder)
+        self.submitter, self.solver, *self.verifiers = [self.person() for _ in range(4)]
+        self.stake(self.solver, Role.SOLVER, 5)  # it will be slashed, and goes on
+        for verifier in self.verifiers:
+            self.stake(verifier, Role.VERIFIER, 5)  # a quarter is locked by every task that no test brings to its end
 
     def close(self) -> None:
         """Drop everybody's connections."""
-        for client in self._clients:
-            client.close()
+        for session in self._sessions:
+            session.client.close()
+            session.fetcher.close()
 
-    def person(self) -> Person:
-        client = self._client()
-        found = Person(client, *self.deployment.connect(client))
-        found.token.faucet()
-        return found
+    def person(self) -> Session:
+        """Somebody with a key and play money."""
+        home = self.folder / f"person-{len(self._sessions)}"
+        network = Network(self.url, self.deployment, ())
+        client = Client(self.url, Key(secrets.token_bytes(32)))
+        made = Session("person", RoleSettings(folder=home), network, client, self.store, ProgressBoard(home.name))
+        self._sessions.append(made)
+        made.token.faucet()
+        return made
 
-    def stake(self, who: Person, role: Role) -> None:
-        needed = who.stakes.minimum(role)
+    def stake(self, who: Session, role: Role, times: int = 1) -> None:
+        needed = times * who.stakes.minimum(role)
         who.token.approve(who.stakes.address, needed)
         who.stakes.register(role, needed, "http://127.0.0.1:1")
 
@@ -178,8 +173,10 @@ class Village:
     def post(self, windows: Windows | None = None) -> Life:
         price = quote(self.package.program, self.package.spec)
         self.submitter.token.approve(self.submitter.market.address, price.escrow)
-        posted = terms(self.package, price, windows or Windows(reveal_for=600))
-        return Life(self, self.submitter.market.post(secrets.token_hex(32), posted), price.escrow)
+        limits = windows or Windows(patrol_for=0, reveal_for=600)
+        described = work(self.package, price, limits)
+        posted = terms(self.package, price, limits)
+        return Life(self, self.submitter.market.post(secrets.token_hex(32), posted, described), price.escrow)
 
 
 @dataclass
@@ -191,11 +188,15 @@ class Life:
     escrow: int
 
     @property
-    def task(self) -> Any:
-        return self.village.submitter.market.task(self.id)
+    def record(self) -> TaskRecord:
+        return self.village.submitter.market.record(self.id)
 
     @property
-    def verifiers(self) -> list[Person]:
+    def task(self) -> Task:
+        return self.record.task
+
+    @property
+    def verifiers(self) -> list[Session]:
         """Those drawn, by position."""
         by_address = {person.address: person for person in self.village.verifiers}
         return [by_address[address] for address in self.task.verifiers]
@@ -205,9 +206,16 @@ class Life:
         return self
 
     def committed(self, trajectory: Trajectory) -> Life:
-        blob = self.village.store.put(canonical(trajectory))
+        """Swear to a trajectory, whose journal is put where a solver has it."""
+        village, solver = self.village, self.village.solver
+        blob = village.store.put(canonical(trajectory))
+        lie = trajectory == village.tampered
+        home = solver.folder_of(self.id)
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copy(village.folder / ("tampered.jsonl" if lie else "honest.jsonl"), home / "journal.jsonl")
+        solver.settings = solver.settings.model_copy(update={"cheat": "weights" if lie else None})
         final = trajectory.checkpoints[-1].state_root
-        self.village.solver.market.commit(self.id, Commitment(commitment_root(trajectory).hex(), blob, final))
+        solver.market.commit(self.id, Commitment(commitment_root(trajectory).hex(), blob, final))
         return self
 
     def drawn(self) -> Life:
@@ -215,12 +223,12 @@ class Life:
         return self
 
     def intervals(self, position: int) -> tuple[int, ...]:
-        return self.village.solver.market.drawn_intervals(self.id, position)
+        return self.record.drawn_intervals(position)
 
     def audited_by(self, position: int) -> Sealed:
         """What the verifier at `position` finds, honestly, in what is published."""
         store, spec = self.village.store, self.village.package.spec
-        commitment = self.village.solver.market.record(self.id).commitment
+        commitment = self.record.result.commitment
         ready = runner(spec, store)
         return audit(
             self.id,
@@ -236,7 +244,7 @@ class Life:
         return self
 
     def revealed(self, trajectory: Trajectory, position: int) -> Life:
-        digests = Journal(self.village.folder / "honest.jsonl").digests
+        digests = Journal(self.village.solver.folder_of(self.id) / "journal.jsonl").digests
         leaves = [opening(trajectory, k + 1) for k in self.intervals(position)]
         opened = [
             Opening(
@@ -251,22 +259,32 @@ class Life:
         self.village.solver.market.reveal(self.id, position, opened)
         return self
 
-    def claimed(self, position: int, sealed: Sealed) -> Life:
-        self.verifiers[position].market.claim_mismatch(
-            self.id,
-            interval=sealed.interval,
-            step=sealed.step,
-            found_root=sealed.found_root,
-            reason=sealed.reason,
-            salt=sealed.salt,
-        )
+    def settled(self) -> Life:
+        self.village.skip(1)  # the patrol of no seconds has to be over
+        self.village.solver.market.settle(self.id)
         return self
+
+    def disputed(self, position: int, sealed: Sealed, moves: int = 60) -> Life:
+        """The verifier at `position` opens its finding, and both sides play, the challenger first, `moves` times at most."""
+        village, spec = self.village, self.village.package.spec
+        quarrel, defence = Quarrel(self.verifiers[position]), Defence(village.solver, Disputes(village.solver))
+        listed = parse(Trajectory, village.store.get(self.record.result.commitment.trajectory))
+        village.skip(1)
+        for _ in range(moves):
+            record = self.record
+            if record.task.state.final:
+                break
+            quarrel.pursue(record, sealed, lambda: runner(spec, village.store), lambda: listed)
+            defence.answer(record)
+        return self
+
+    @property
+    def disputes(self) -> list[Dispute]:
+        return Disputes(self.village.submitter).of(self.id)
 
     def receipt(self) -> Receipt:
         found = events(self.village.submitter.client, self.village.deployment, self.id)
-        return receipt(
-            self.village.submitter.market.record(self.id), [(event.name, dict(event.args)) for event in found]
-        )
+        return receipt(self.record, [(event.name, dict(event.args)) for event in found])
 
 
 @contextmanager

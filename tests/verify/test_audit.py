@@ -15,10 +15,8 @@ from assay.observe import read_json, write_json
 from assay.proof import commitment_root
 from assay.solve import Journal
 from assay.store import Store
-from assay.verify import WITHHELD, Sealed, audit, echo, match_commitment, mismatch_commitment, read_trajectory
-from assay.verify.attestation import REASONS
-from assay.verify.audit import INITIAL_DIFFERS, MALFORMED, STATE_DIFFERS, trajectory_limit
-from assay.words import Blob, Checkpoint, Commitment, Trajectory, canonical
+from assay.verify import Sealed, audit, echo, finding_commitment, match_commitment, read_trajectory, trajectory_limit
+from assay.words import Blob, Checkpoint, Commitment, Kind, Trajectory, canonical
 
 TASK, ME = "5a" * 32, "0x00000000000000000000000000000000DeaDBeef"
 ALL = (0, 1, 2, 3)
@@ -49,7 +47,7 @@ class Solved:
             intervals,
             changes.get("on_interval"),
         )
-        assert (found.task, found.verifier, found.intervals) == (TASK, ME, intervals)
+        assert (found.task, found.account, found.intervals) == (TASK, ME, intervals)
         return found
 
 
@@ -59,13 +57,14 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Solved:
     return Solved(Store(folder / "store"), folder)
 
 
-def sealed_as(found: Sealed, reason: int, interval: int, step: int) -> None:
-    assert (found.reason, found.interval, found.step, found.matched) == (reason, interval, step, False)
-    again = mismatch_commitment(TASK, ME, interval, step, found.found_root, reason, bytes.fromhex(found.salt))
-    assert found.commitment == again
+def sealed_as(found: Sealed, kind: Kind, interval: int, step: int, checkpoint: int = 0) -> None:
+    assert (found.kind, found.interval, found.step, found.matched) == (kind, interval, step, False)
+    assert found.checkpoint == checkpoint
+    assert found.withheld == (kind in (Kind.LEAF, Kind.DATA))
+    assert found.commitment == finding_commitment(TASK, ME, kind, interval, bytes.fromhex(found.salt))
     assert int(found.salt, 16) != 0, "a guessable salt would show the finding before it is opened"
     verdict = found.verdict
-    assert (verdict.matched, verdict.reason, verdict.step) == (False, REASONS[reason], step)
+    assert (verdict.matched, verdict.reason, verdict.step) == (False, kind.sentence, step)
 
 
 @pytest.mark.parametrize("intervals", [(0,), (3, 0), (2, 1, 3, 0)])
@@ -80,7 +79,7 @@ def test_an_honest_result_matches_in_the_order_drawn(solved: Solved, intervals):
 
 def test_a_tampered_checkpoint_is_found_where_it_is(solved: Solved):
     # The end of interval 1 (step 6) is not what the replay gives; interval 2 is honest work from there.
-    sealed_as(solved.audit((3, 1, 0), solved.tampered), STATE_DIFFERS, 1, 6)
+    sealed_as(solved.audit((3, 1, 0), solved.tampered), Kind.INTERVAL, 1, 6)
     assert solved.audit((1,), solved.tampered).found_root == solved.honest.checkpoints[2].state_root
     assert solved.audit((3, 0, 2), solved.tampered).matched, "who was not dealt the interval can't see it"
 
@@ -98,7 +97,7 @@ def test_a_blob_that_nobody_gives_is_withheld_data(solved: Solved):
             raise BlobMissing("it is gone")
         return solved.store.get(blob)
 
-    sealed_as(solved.audit((3, 2, 0), solved.honest, source=without), WITHHELD, 2, 6)
+    sealed_as(solved.audit((3, 2, 0), solved.honest, source=without), Kind.DATA, 2, 6, checkpoint=2)
     assert solved.audit((3, 1, 0), solved.honest, source=without).matched
 
 
@@ -107,7 +106,7 @@ def test_a_trajectory_that_nobody_gives_is_withheld_data(solved: Solved):
         raise BlobMissing("it is gone")
 
     found = audit(TASK, ME, solved.runner, nobody, solved.store.get, (3, 1))
-    sealed_as(found, WITHHELD, 1, 3)
+    sealed_as(found, Kind.LEAF, 1, 3)
 
 
 def test_bytes_that_are_not_the_blob_are_the_sources_fault(solved: Solved):
@@ -128,73 +127,78 @@ def change(solved: Solved, k: int, **fields: Any) -> Trajectory:
 
 
 OTHER = "ab" * 32
-MAKE: dict[str, tuple[Callable[[Solved], bytes | Trajectory], int, int]] = {
-    "no JSON": (lambda s: b"nonsense", MALFORMED, 0),
-    "empty": (lambda s: b"", MALFORMED, 0),
-    "not text": (lambda s: b"\xff\xfe" * 40, MALFORMED, 0),
-    "nested beyond all measure": (lambda s: b"[" * 100_000, MALFORMED, 0),
-    "no checkpoints": (lambda s: canonical(Trajectory(OTHER, OTHER, ())), MALFORMED, 0),
-    "not the committed one": (lambda s: canonical(s.tampered), MALFORMED, 0),
-    "another program": (lambda s: msgspec.structs.replace(s.honest, program_root=OTHER), MALFORMED, 0),
-    "another dataset": (lambda s: msgspec.structs.replace(s.honest, dataset_root=OTHER), MALFORMED, 0),
+MAKE: dict[str, tuple[Callable[[Solved], bytes | Trajectory], tuple[Kind, int, int, int]]] = {
+    "no JSON": (lambda s: b"nonsense", (Kind.LEAF, 1, 0, 0)),
+    "empty": (lambda s: b"", (Kind.LEAF, 1, 0, 0)),
+    "not text": (lambda s: b"\xff\xfe" * 40, (Kind.LEAF, 1, 0, 0)),
+    "nested beyond all measure": (lambda s: b"[" * 100_000, (Kind.LEAF, 1, 0, 0)),
+    "no checkpoints": (lambda s: canonical(Trajectory(OTHER, OTHER, ())), (Kind.LEAF, 1, 0, 0)),
+    "not the committed one": (lambda s: canonical(s.tampered), (Kind.LEAF, 1, 0, 0)),
+    "another program": (lambda s: msgspec.structs.replace(s.honest, program_root=OTHER), (Kind.INTERVAL, 0, 0, 0)),
+    "another dataset": (lambda s: msgspec.structs.replace(s.honest, dataset_root=OTHER), (Kind.LEAF, 1, 0, 0)),
     "a checkpoint too few": (
         lambda s: msgspec.structs.replace(s.honest, checkpoints=s.honest.checkpoints[:-1]),
-        MALFORMED,
-        9,
+        (Kind.LEAF, 3, 12, 0),
+    ),
+    "three checkpoints too few": (
+        lambda s: msgspec.structs.replace(s.honest, checkpoints=s.honest.checkpoints[:2]),
+        (Kind.LEAF, 1, 6, 0),
     ),
     "a checkpoint too many": (
         lambda s: msgspec.structs.replace(s.honest, checkpoints=(*s.honest.checkpoints, s.honest.checkpoints[-1])),
-        MALFORMED,
-        12,
+        (Kind.LEAF, 3, 12, 0),
     ),
-    "a step that is none": (lambda s: change(s, 2, step=2**53), MALFORMED, 12),
-    "another initial state": (lambda s: change(s, 0, state_root=OTHER), INITIAL_DIFFERS, 0),
-    "an initial state with a past": (lambda s: change(s, 0, trace=OTHER), INITIAL_DIFFERS, 0),
-    "other rows": (lambda s: change(s, 3, batches=OTHER), MALFORMED, 9),
-    "a blob of any size": (lambda s: change(s, 1, blob=Blob(OTHER, 2**50)), MALFORMED, 3),
+    "a step that is none": (lambda s: change(s, 2, step=2**53), (Kind.INTERVAL, 1, 6, 0)),
+    "another initial state": (lambda s: change(s, 0, state_root=OTHER), (Kind.INTERVAL, 0, 0, 0)),
+    "an initial state with a past": (lambda s: change(s, 0, trace=OTHER), (Kind.INTERVAL, 0, 0, 0)),
+    "other rows": (lambda s: change(s, 3, batches=OTHER), (Kind.BATCHES, 2, 9, 0)),
+    "a blob of any size": (lambda s: change(s, 1, blob=Blob(OTHER, 2**50)), (Kind.DATA, 1, 3, 1)),
+    "a final blob of any size": (lambda s: change(s, 4, blob=Blob(OTHER, 2**50)), (Kind.DATA, 3, 12, 4)),
 }
 
 
 @pytest.mark.parametrize("name", MAKE)
 def test_what_is_wrong_with_a_trajectory_is_found_without_a_replay(solved: Solved, name):
-    make, reason, step = MAKE[name]
+    make, finding = MAKE[name]
 
     def never(blob: Blob) -> bytes:
         raise AssertionError("nothing has to be fetched to see this")
 
     found = solved.audit((3, 1), make(solved), source=never)
-    sealed_as(found, reason, 0, step)
+    sealed_as(found, *finding)
+    assert found.checkpoint in (0, found.interval, found.interval + 1), "as the game takes it"
 
 
 @pytest.mark.parametrize(
     ("k", "fields", "finding"),
     [
-        (2, {"trace": OTHER}, (1, 6)),
-        (2, {"blob": "first"}, (1, 6)),
-        (1, {"state_root": OTHER}, (0, 3)),
+        (2, {"trace": OTHER}, (Kind.TRACE, 1, 6, 0)),
+        (2, {"blob": "first"}, (Kind.DATA, 2, 6, 2)),
+        (4, {"blob": "first"}, (Kind.DATA, 3, 12, 4)),
+        (1, {"state_root": OTHER}, (Kind.INTERVAL, 0, 3, 0)),
     ],
-    ids=["another trace", "another blob", "another root"],
+    ids=["another trace", "another blob", "another final blob", "another root"],
 )
 def test_what_only_a_replay_can_see(solved: Solved, k, fields, finding):
     fields = {name: solved.honest.checkpoints[0].blob if value == "first" else value for name, value in fields.items()}
-    sealed_as(solved.audit(ALL, change(solved, k, **fields)), STATE_DIFFERS, *finding)
+    sealed_as(solved.audit(ALL, change(solved, k, **fields)), *finding)
 
 
 def test_a_start_that_is_not_the_committed_state_is_found(solved: Solved):
     lying = change(solved, 1, blob=solved.honest.checkpoints[0].blob)
     found = solved.audit((1,), lying)
-    sealed_as(found, STATE_DIFFERS, 1, 3)
+    sealed_as(found, Kind.DATA, 1, 3, checkpoint=1)
     assert found.found_root == solved.honest.checkpoints[0].state_root
 
 
 def test_a_checkpoint_that_is_no_state_is_found(solved: Solved):
     junk = solved.store.put(b"junk")
-    sealed_as(solved.audit((1,), change(solved, 1, blob=junk)), STATE_DIFFERS, 1, 3)
+    sealed_as(solved.audit((1,), change(solved, 1, blob=junk)), Kind.DATA, 1, 3, checkpoint=1)
 
 
 def test_a_final_root_that_is_not_the_last_checkpoint_s_is_found(solved: Solved):
     last = solved.spec.steps
-    sealed_as(solved.audit((0,), solved.honest, final_root=OTHER), MALFORMED, 0, last)
+    sealed_as(solved.audit((0,), solved.honest, final_root=OTHER), Kind.INTERVAL, 3, last)
 
 
 def test_reading_a_trajectory_tells_what_was_expected(solved: Solved):

@@ -6,6 +6,7 @@ from .deployment import Deployment, deploy
 from .event import Event
 from .games import Games
 from .keys import Key, create, passphrase, unlock
+from .local import Spent, move_time, spent
 from .market import Market
 from .reader import EventReader, Rewind, events
 from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Rewind",
     "Role",
+    "Spent",
     "Stakes",
     "TaskKey",
     "TaskRecord",
@@ -39,6 +41,8 @@ __all__ = [
     "create",
     "deploy",
     "events",
+    "move_time",
     "passphrase",
+    "spent",
     "unlock",
 ]

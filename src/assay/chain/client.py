@@ -186,6 +186,10 @@ class Client:
                 found += sorted(map(_log, logs), key=lambda log: (log.block, log.index))
         return found
 
+    def ask(self, method: str, *params: Any) -> Any:
+        """Whatever the chain answers to a JSON-RPC request. Raises ChainUnavailable or another AssayError."""
+        return self._ask(method, *params)
+
     def _ask(self, method: str, *params: Any) -> Any:
         try:
             return self._rpc.ask(method, *params)

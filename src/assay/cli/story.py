@@ -31,7 +31,9 @@ def demo(
     directory: Path | None = typer.Option(
         None, "--dir", help="Folder of the network; a demo that was killed goes on there."
     ),
-    cheat: str | None = typer.Option(None, "--cheat", help="Somebody cheats: weights, steps, order, rate or echo."),
+    cheat: str | None = typer.Option(
+        None, "--cheat", help="Somebody cheats: weights, steps, order, rate, echo, or another of `assay attack`'s."
+    ),
     threads: int = typer.Option(1, "--threads", min=1, help="Threads of each solver and verifier."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object as the last line."),
 ) -> None:

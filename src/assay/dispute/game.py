@@ -186,9 +186,11 @@ def _passed(game: Game, now: int) -> Game:
     return replace(game, turn=Turn.SOLVER, challenger_left=left, deadline=deadline)
 
 
-def _stayed(game: Game) -> Game:
-    """A move that does not pass the turn: what has to follow is the challenger's, within its time."""
-    return replace(game, moves=game.moves + 1)
+def _stayed(game: Game, now: int) -> Game:
+    """A move that does not pass the turn: what has to follow is the challenger's, who has its time for this one, too."""
+    left = _left(game, game.challenger_left, now)
+    deadline = now + max(left, game.extension)
+    return replace(game, moves=game.moves + 1, challenger_left=left, deadline=deadline)
 
 
 def _left(game: Game, clock: int, now: int) -> int:
@@ -280,7 +282,7 @@ def _doubted(game: Game, move: Choose | Accept | Point, now: int) -> Game:
             game = replace(game, element=element, high=high, terms=terms, piece=piece, width=width)
             game = replace(game, lo=0, hi=terms, low=merkle.ZERO)
             if span.is_piece(game):
-                return _stayed(replace(game, level=Level.PROOF))
+                return _stayed(replace(game, level=Level.PROOF), now)
             return _passed(replace(game, level=Level.FOLD, paid=game.paid + game.bond), now)
 
 
@@ -289,12 +291,12 @@ def _chosen(game: Game, move: Choose, now: int) -> Game:
     after = _narrowed(after, move) if game.level in _SPANS else _descended(after, move)
     if game.level in (Level.VALUES, Level.STATE) and after.height == 0:
         if game.level is Level.STATE or not move.entry:
-            return _stayed(after)  # a contradiction has to follow
+            return _stayed(after, now)  # a contradiction has to follow
         after = replace(after, value=after.index)
         found, size, item = evidence.questioned(after, _QUESTIONED, move.entry, move.proof)
         after = replace(after, entry=found, size=size, item=item)
         after = _enter_tree(after, Level.TENSOR, after.node, chunks(size))
-    return _stayed(after) if after.level is Level.PROOF else _passed(after, now)
+    return _stayed(after, now) if after.level is Level.PROOF else _passed(after, now)
 
 
 def _narrowed(game: Game, move: Choose) -> Game:

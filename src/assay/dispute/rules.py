@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assay.proof import merkle
 
@@ -145,10 +146,9 @@ def silence_loses(game: Transcript) -> bool:
 
 
 def every_turn_has_its_time(game: Transcript) -> bool:
-    """A move in the last second does not win by itself: the other has at least `extension` seconds from then on."""
-    turns = [(step.at, step.before, step.after) for step in game.steps if isinstance(step.after, Game)]
-    passed = [(at, after) for at, before, after in turns if after.turn is not before.turn]
-    return all(after.deadline >= at + after.extension for at, after in passed)
+    """A move in the last second does not win by itself: whoever is next has at least `extension` seconds from then on."""
+    turns = [(step.at, step.after) for step in game.steps if isinstance(step.after, Game)]
+    return all(after.deadline >= at + after.extension for at, after in turns)
 
 
 def what_is_on_trial_narrows(game: Transcript) -> bool:
@@ -168,7 +168,7 @@ def bonds_follow_the_levels(game: Transcript) -> bool:
     free = (Level.STATE, Level.PROOF)
     records = [game.opened, *(step.after for step in game.steps if isinstance(step.after, Game))]
     entered = 1
-    for before, after in zip(records, records[1:], strict=False):
+    for before, after in pairwise(records):
         entered += after.level is not before.level and after.level not in free
         if after.paid != entered * after.bond:
             return False

@@ -111,14 +111,15 @@ def same_dataset(trajectory: Trajectory, spec: TaskSpec) -> Iterable[Broken]:
 
 def all_checkpoints(trajectory: Trajectory, spec: TaskSpec) -> Iterable[Broken]:
     """One checkpoint per interval and the initial one: neither steps left out nor steps added."""
-    last = trajectory.checkpoints[-1].step if trajectory.checkpoints else 0
-    return _differing([(last, len(trajectory.checkpoints), spec.intervals + 1)])
+    first_missing = min(len(trajectory.checkpoints) * spec.interval, spec.steps)
+    return _differing([(first_missing, len(trajectory.checkpoints), spec.intervals + 1)])
 
 
 def right_steps(trajectory: Trajectory, spec: TaskSpec) -> Iterable[Broken]:
     """Checkpoints stand where the task wants them: any interval can then be replayed on its own."""
-    numbered = enumerate(trajectory.checkpoints)
-    return _differing((c.step, c.step, min(k * spec.interval, spec.steps)) for k, c in numbered)
+    # Named by the step that it should have: what stands there is anybody's number.
+    wanted = [min(k * spec.interval, spec.steps) for k in range(len(trajectory.checkpoints))]
+    return _differing((step, c.step, step) for step, c in zip(wanted, trajectory.checkpoints, strict=True))
 
 
 def initial_state(trajectory: Trajectory, spec: TaskSpec) -> Iterable[Broken]:
@@ -157,4 +158,5 @@ def validate(trajectory: Trajectory, spec: TaskSpec, ports: Mapping[str, Port] |
     limit = size_limit(ports) if ports is not None else 2**53
     for one in trajectory.checkpoints:
         if one.blob.size > limit:
-            raise MismatchError("a checkpoint is larger than any state of the program", step=one.step, limit=limit)
+            why = "a checkpoint is larger than any state of the program"
+            raise MismatchError(why, step=one.step, rule="larger_than_a_state", limit=limit)

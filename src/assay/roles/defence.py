@@ -12,6 +12,7 @@ from assay.proof import Runner, State, build_trajectory, decode_state, state_roo
 from assay.solve import Journal
 from assay.words import Kind, Task, Trajectory
 
+from .cheats import Manner, cheat_of
 from .disputes import Dispute, Disputes
 from .session import Session
 
@@ -28,13 +29,16 @@ class Defence:
     def __init__(self, session: Session, disputes: Disputes) -> None:
         self.session = session
         self.disputes = disputes
+        self._cheat = cheat_of(session.settings.cheat, "solver")
+        self._manner = Manner.parse(session.settings.manner)
         self._runner: tuple[str, Runner] | None = None
         self._players: dict[tuple[str, int], Defender] = {}
 
     def answer(self, record: TaskRecord) -> None:
         """Move in every dispute in which it is the solver's turn, and end those whose challenger is late."""
         for dispute, game in list(self.disputes.waiting_for(record.task.id, Turn.SOLVER)):
-            if self.session.client.now() > game.deadline:
+            now = self.session.client.now()
+            if now > game.deadline or not self._manner.speaks(len(dispute.history), now, game.deadline):
                 continue
             if dispute.kind in (Kind.LEAF, Kind.DATA):
                 self._show(record, dispute, game)
@@ -67,7 +71,7 @@ class Defence:
             committed = trajectory.checkpoints[k + 1].state_root
             told: Testimony = honest
             if dispute.kind is Kind.INTERVAL and state_root(honest.state_at(stop)).hex() != committed:
-                if not self.session.settings.cheat:
+                if self._cheat is None or self._manner.manner == "concede":
                     return None
                 claimed = dict(self._state(runner, trajectory, k + 1))
                 told = Liar(runner, before, start, stop, exact.compile, claimed=claimed)
@@ -82,7 +86,9 @@ class Defence:
 
     def _trajectory(self, task: Task) -> Trajectory:
         journal = Journal(self.session.folder_of(task.id) / "journal.jsonl")
-        return build_trajectory(self.session.spec(task.spec), (entry.checkpoint for entry in journal.entries))
+        spec = self.session.spec(task.spec)
+        trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
+        return self._cheat.forge(trajectory, spec) if self._cheat else trajectory
 
     def _state(self, runner: Runner, trajectory: Trajectory, checkpoint: int) -> State:
         return decode_state(self.session.read(trajectory.checkpoints[checkpoint].blob), runner.ports)

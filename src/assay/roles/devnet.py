@@ -136,13 +136,35 @@ class Devnet:
                 self._starts[member.name] += 1
                 self._start(member)
 
-    def settle_in(self) -> None:
-        """Wait until every solver and verifier has staked and serves its page."""
+    def join(self, *members: Member) -> None:
+        """Add members to a network that is up, and start them."""
+        ports = dict(zip((member.name for member in members), _free_ports(len(members)), strict=True))
+        with self._lock:
+            plan = read_json(self.folder / "plan.json", [])
+            plan += [{"name": m.name, "kind": m.kind, "options": dict(m.options)} for m in members]
+            write_json(self.folder / "ports.json", read_json(self.folder / "ports.json", {}) | ports)
+            write_json(self.folder / "plan.json", plan)
+        self._tend(set(ports))
+
+    def dismiss(self, *names: str) -> None:
+        """End members that joined; their folders and stakes stay."""
+        with self._lock:
+            self._wanted -= set(names)
+            plan = [row for row in read_json(self.folder / "plan.json", []) if row["name"] not in names]
+            write_json(self.folder / "plan.json", plan)
+        for name in names:
+            end(self.folder / name)
+            child = self._children.pop(name, None)
+            if child is not None:
+                child.wait()
+
+    def settle_in(self, *names: str) -> None:
+        """Wait until every solver and verifier, or those of these names, has staked and serves its page."""
         network = Network.load(self.network_file)
         with Client(network.rpc) as client:
             stakes = Stakes(client, network.contracts.stakes)
             for member in self.members:
-                if member.kind in ("solver", "verifier"):
+                if member.kind not in (CHAIN, DEPOT) and (not names or member.name in names):
                     self.wait_for(member.name, lambda m=member: self._serves(m.name) and self._staked(m, stakes))
 
     def _staked(self, member: Member, stakes: Stakes) -> bool:
@@ -189,7 +211,8 @@ class Devnet:
             "--port",
             str(self.port(member.name)),
         ]
-        command += [word for key, value in member.options.items() for word in (f"--{key}", value)]
+        # An option without a value is a flag.
+        command += [word for key, value in member.options.items() for word in (f"--{key}", value) if word]
         if self._attached:
             command += ["--follow-parent", str(os.getpid())]
         with (home / "output.log").open("ab") as output:

@@ -19,6 +19,9 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from .worker import Role
 
+MEMBER = ("kind", "folder", "port", "follow_parent")
+"""What says which member it is and where; all other arguments are its options."""
+
 __all__ = ["main", "open_role", "run_member", "run_role"]
 
 
@@ -30,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cheat")
+    parser.add_argument("--manner")
+    parser.add_argument("--accomplice", type=Path)
+    parser.add_argument("--poll", type=float)
+    parser.add_argument("--rate", type=int)
+    parser.add_argument("--only")
+    parser.add_argument("--dev", action="store_true", default=None, help="a chain whose time can be moved, for tests")
     parser.add_argument("--follow-parent", type=int, metavar="PID")
     given = parser.parse_args(arguments)
     if given.follow_parent is not None:
@@ -37,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_log(given.folder / "log.jsonl")
     try:
         with occupied(given.folder):
-            run_member(given.kind, given.folder, given.port, threads=given.threads, cheat=given.cheat)
+            options = {name: value for name, value in vars(given).items() if name not in MEMBER}
+            run_member(given.kind, given.folder, given.port, **options)
     except AssayError as error:
         get_log(role=given.kind).error("ended", code=error.code, message=error.message, evidence=error.evidence)
         sys.stderr.write(f"{error.code}: {error.message}\n")
@@ -50,7 +60,7 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
     if kind == "chain":
         from assay.chain.node import Node
 
-        node = Node(folder / "chain.sqlite", port)
+        node = Node(folder / "chain.sqlite", port, dev=bool(options["dev"]))
         node.open()
         node.serve()
         return
@@ -59,6 +69,7 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
 
         serve(Store(folder / "store"), port=port, writable=True)
         return
+    options.pop("dev", None)
     run_role(kind, folder, port=port, **options)
 
 

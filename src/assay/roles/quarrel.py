@@ -19,6 +19,7 @@ from assay.proof.code import code_leaves, code_shape, entries
 from assay.verify import Sealed
 from assay.words import Kind, Trajectory
 
+from .cheats import Manner
 from .disputes import Dispute, Disputes
 from .session import Session
 
@@ -31,8 +32,9 @@ BONDS = 6
 class Quarrel:
     """One challenger's dealings with all its findings."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, player: type[Challenger] = Challenger) -> None:
         self.session = session
+        self._player, self._manner = player, Manner.parse(session.settings.manner)
         self.disputes = Disputes(session)
         self._players: dict[str, Challenger] = {}
 
@@ -47,7 +49,9 @@ class Quarrel:
         game = mine.current()
         if game is None or self.disputes.expire(record, against=Turn.SOLVER):
             return
-        if game.turn is Turn.CHALLENGER and self.session.client.now() <= game.deadline:
+        now = self.session.client.now()
+        speaks = self._manner.speaks(len(mine.history), now, game.deadline)
+        if game.turn is Turn.CHALLENGER and now <= game.deadline and speaks:
             self._move(record, sealed, mine, runner, trajectory)
 
     def _open(
@@ -93,7 +97,7 @@ class Quarrel:
     ) -> None:
         player = self._players.get(sealed.commitment)
         if player is None:
-            player = Challenger(self._testimony(runner(), trajectory(), sealed.interval))
+            player = self._player(self._testimony(runner(), trajectory(), sealed.interval))
             self._players = {sealed.commitment: player}
         assert dispute.record is not None
         try:

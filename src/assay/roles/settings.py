@@ -29,7 +29,14 @@ class RoleSettings(BaseSettings):
     poll: float = Field(0.15, gt=0, allow_inf_nan=False)
     passphrase: SecretStr | None = None
     """Of the keystore; by default the file `passphrase` in the folder, made on first use."""
+    only: str | None = None
+    """Takes part in tasks of this name only."""
     cheat: str | None = None
+    """How this role is dishonest (`assay.roles.cheats`); for demonstrations and attacks."""
+    manner: str | None = None
+    """How a dishonest solver behaves when it has to answer in a dispute: answer, concede, late, or silent:NUMBER."""
+    accomplice: Path | None = None
+    """The folder of the solver that a colluding verifier belongs to."""
 
     @property
     def network_file(self) -> Path:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from assay import chain
 from assay.chain import Opening, TaskRecord
 from assay.engine import exact
 from assay.engine.clear import Interpreter
-from assay.errors import ChainUnavailable, RefusedError
+from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, RefusedError
 from assay.program import Program
-from assay.proof import Executable, Runner, build_trajectory, commitment_root, decode_state, opening, state_root
-from assay.solve import Candidate, Journal, refusal, train
+from assay.proof import Executable, Runner, State, build_trajectory, commitment_root, decode_state, opening, state_root
+from assay.solve import Candidate, Journal, Worker, refusal, train
 from assay.words import Blob, Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
 from assay.words.units import amount
 
-from .cheats import cheating_worker
+from .cheats import Scene, cheat_of
 from .defence import Defence
 from .session import SPEC_LIMIT, Session
 from .worker import Role
@@ -33,11 +34,14 @@ class SolverRole(Role):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._own: list[str] | None = None
+        self._cheat = cheat_of(session.settings.cheat, self.kind)
         self.defence = Defence(session, self.disputes)
 
     def act(self, record: TaskRecord) -> None:
         """Accept, work, draw, reveal, answer or settle: whatever the task's state asks of this solver."""
         mine = record.task.solver == self.session.address
+        if self._cheat and mine and record.task.state.name == self._cheat.silent:
+            return
         match record.task.state:
             case TaskState.OPEN if not self.push(record, mine=False):
                 self._consider(record)
@@ -72,6 +76,9 @@ class SolverRole(Role):
         if self._engaged():
             return
         spec = self.session.spec(task.spec)
+        if self.session.settings.only not in (None, spec.name):
+            self.watchlist.drop(task.id)
+            return
         program = self.session.program(spec)
         reason = refusal(
             Candidate(spec, program, record.terms, record.work, self.session.settings.rate)
@@ -110,8 +117,10 @@ class SolverRole(Role):
         blob = self.session.store.put(canonical(trajectory))
         # A depot may have lost what it once had, and the submitter what it has to provide: verifiers need all of it.
         named = Blob(task.spec, self.session.fetcher.named(task.spec, SPEC_LIMIT).stat().st_size)
+        hidden = self._cheat.hides(trajectory) if self._cheat else frozenset()
         for needed in (named, spec.program, spec.dataset, *(c.blob for c in trajectory.checkpoints), blob):
-            self.session.publish(needed)
+            if needed not in hidden:
+                self.session.publish(needed)
         root = commitment_root(trajectory).hex()
         self.session.market.commit(task.id, Commitment(root, blob, trajectory.checkpoints[-1].state_root))
         self.log.info("committed", task=task.id, root=root)
@@ -119,23 +128,35 @@ class SolverRole(Role):
     def _train(self, task: Task, spec: TaskSpec) -> Trajectory:
         session = self.session
         runner = session.runner(spec, session.program(spec))
-        worker: Any = runner
-        if session.settings.cheat:
-            worker = cheating_worker(session.settings.cheat, runner, _compile)
         initial = decode_state(session.read(spec.initial), runner.ports)
+        worker: Worker = runner
+        if self._cheat:
+            worker = self._cheat.work(Scene(runner, initial, _compile, lambda step: self._earlier(task, runner, step)))
         journal = Journal(self._journal(task))
         if journal.entries:
             session.read(journal.entries[-1].checkpoint.blob)  # from a depot, if the disk has lost or spoilt it
-        return train(
+        found = train(
             spec,
             worker,
             runner.ports,
             initial,
             journal,
             session.store,
-            session.publish,
+            (lambda blob: None) if self._cheat else session.publish,  # a cheat has not yet decided what to hide
             lambda done, loss: session.board.post(task.id, "training", done, spec.steps, loss),
         )
+        return self._cheat.forge(found, spec) if self._cheat else found
+
+    def _earlier(self, task: Task, runner: Runner, step: int) -> State | None:
+        """The state at `step` of a task that this solver did before: what a cheat may hand in again."""
+        for journal in sorted(self.session.settings.folder.glob("tasks/*/journal.jsonl")):
+            if journal == self._journal(task):
+                continue
+            for entry in Journal(journal).entries:
+                if entry.checkpoint.step == step:
+                    with suppress(BlobRefused, BlobMissing):
+                        return decode_state(self.session.store.get(entry.checkpoint.blob), runner.ports)
+        return None
 
     def _journal(self, task: Task) -> Path:
         return self.session.folder_of(task.id) / "journal.jsonl"
@@ -147,6 +168,8 @@ class SolverRole(Role):
             journal = Journal(self._journal(task))
             spec = self.session.spec(task.spec)
             trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
+            if self._cheat:
+                trajectory = self._cheat.forge(trajectory, spec)
             for j in waiting:
                 openings = [_opened(trajectory, k, journal.digests[k]) for k in record.drawn_intervals(j)]
                 market.reveal(task.id, j, openings)

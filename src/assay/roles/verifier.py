@@ -9,12 +9,14 @@ import msgspec
 
 from assay import chain
 from assay.chain import TaskRecord
+from assay.dispute.challenger import Challenger
 from assay.errors import BlobMissing, MismatchError, UnavailableError
 from assay.observe import read_json, write_json
 from assay.proof import Runner
 from assay.verify import Sealed, audit, echo, read_trajectory, trajectory_limit
 from assay.words import Task, TaskState, Trajectory, parse
 
+from .cheats import Griefer, cheat_of, slandered, told
 from .quarrel import Quarrel
 from .session import Session
 from .worker import Role
@@ -29,7 +31,9 @@ class Auditor(Role):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.quarrel = Quarrel(session)
+        self._cheat = cheat_of(session.settings.cheat, self.kind)
+        griefs = self._cheat is not None and self._cheat.griefs
+        self.quarrel = Quarrel(session, Griefer if griefs else Challenger)
         self._ready: tuple[str, Runner] | None = None
 
     def _file(self, task: Task) -> Path:
@@ -94,6 +98,8 @@ class VerifierRole(Auditor):
     def act(self, record: TaskRecord) -> None:
         """Audit when drawn, dispute a mismatch when it can be opened, and push what nobody else pushes."""
         task, me = record.task, self.session.address
+        if self._cheat and task.state.name == self._cheat.silent:
+            return
         drawn = me in task.verifiers
         if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
             self._attest(record)
@@ -131,6 +137,20 @@ class VerifierRole(Auditor):
     def _audited(self, record: TaskRecord) -> Sealed:
         session, task = self.session, record.task
         intervals = record.drawn_intervals(task.verifiers.index(session.address))
-        if session.settings.cheat == "echo":
-            return echo(task.id, session.address, record.result.root, intervals)
+        match self._cheat.name if self._cheat else "":
+            case "echo":
+                return echo(task.id, session.address, record.result.root, intervals)
+            case "copy":
+                return self._copied(record, intervals)
+            case "slander":
+                return slandered(task.id, session.address, intervals)
+            case "collude" if session.settings.accomplice:
+                return told(task.id, session.address, session.settings.accomplice, intervals)
         return self.audit(record, intervals)
+
+    def _copied(self, record: TaskRecord, intervals: tuple[int, ...]) -> Sealed:
+        """What another verifier has sealed: a cheat."""
+        for position in self.session.attested(record):
+            sealed = self.session.market.sealed(record.task.id, record.task.verifiers[position])
+            return Sealed(record.task.id, self.session.address, sealed, intervals)
+        raise UnavailableError("Nobody has sealed anything to copy yet.", task=record.task.id)

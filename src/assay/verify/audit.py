@@ -185,9 +185,14 @@ class _Seal:
     def broken(self, error: MismatchError, wanted: int) -> Sealed:
         """A trajectory that breaks a rule: either two of its leaves show it, or it is not the committed one."""
         step, rule = max(0, int(error.evidence.get("step", 0))), error.evidence.get("rule")
-        interval = min(self._spec.intervals - 1, max(0, -(-step // self._spec.interval) - 1))
+        checkpoint = min(self._spec.intervals, -(-step // self._spec.interval))
+        interval = max(0, checkpoint - 1)
         if rule == "right_batches":
             return self(Kind.BATCHES, interval, step)
         if rule in _IN_LEAVES:
             return self(Kind.INTERVAL, interval, step)
+        if rule == "larger_than_a_state":
+            return self.missing(checkpoint)
+        if rule == "all_checkpoints":
+            return self(Kind.LEAF, interval, step)  # the first leaf that there is not
         return self(Kind.LEAF, wanted, min(step, self._spec.steps))

@@ -66,6 +66,7 @@ class Table:
     def __init__(self, token: Any = None, exact: bool = False) -> None:
         self.exact = exact
         self.gas: list[tuple[str, int]] = []
+        self.opened = ContractCall("", "", ())
         self.mine()
         self.token = str(token.address) if token else _deploy("token")
         kinds = ["address", "address", "uint256", "uint256", "uint256", "uint256"]
@@ -147,6 +148,7 @@ class Play:
         terms = {
             "work": toy.work.digest, "program_root": toy.program_root, "steps": toy.steps, "interval": toy.interval,
             "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000, **windows,
+            "reveal_for": 10_000,
         }  # fmt: skip
         self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}
         task = keccak(encode([KEY], [(SUBMITTER, self.salt, tuple(terms.values()))]))
@@ -155,6 +157,7 @@ class Play:
         self.matter = Matter(table.address["game"], self.key, self.result, asdict(toy.work))
         self.id = b""
         self.game: Game | Outcome | None = None
+        self.first: Game | Outcome | None = None
 
     def sealed(self, kind: Kind, k: int) -> None:
         """The task's life until a finding of this kind about interval `k` may be opened."""
@@ -177,13 +180,17 @@ class Play:
         table.mine(seconds=1001)
 
     def open(self, kind: Kind, k: int, first: int | None = None, last: int | None = None) -> Game | Outcome:
-        """About an interval."""
+        """About an interval, which was sealed before."""
         self.sealed(kind, k)
+        return self.opened(kind, k, first, last)
+
+    def opened(self, kind: Kind, k: int, first: int | None = None, last: int | None = None) -> Game | Outcome:
+        """The opening alone."""
         openings, work = self.claims.openings, self.matter.work
         pair = openings[k if first is None else first], openings[k + 1 if last is None else last]
         arguments = (kind, self.key, self.result, work, k, self.salt, *self.toy.coded, *map(opening_words, pair))
         now = self.table.now
-        call = ContractCall("game", "open", arguments)
+        call = self.table.opened = ContractCall("game", "open", arguments)
         coded = self.toy.coded
         return self._both(call, lambda: open_interval(self.case, kind, k, CHALLENGER, now, coded, *pair), CHALLENGER)
 
@@ -218,16 +225,24 @@ class Play:
         self.table.wait(at - self.table.now)
         return self.make(move, by)
 
+    def _refusal(self, call: ContractCall, by: str) -> str | None:
+        """The contract's words, None if it goes through."""
+        try:
+            self.table.run(by, call)
+        except RefusedError as error:
+            return error.message
+        return None
+
     def _both(self, call: ContractCall, model: Callable[[], Game | Outcome], by: str) -> Game | Outcome:
         try:
             wanted = model()
         except RefusedError as error:
-            try:
-                self.table.run(by, call)
-            except RefusedError as theirs:
-                assert theirs.message == error.message or not error.message, (error.message, theirs.message, call.function)
-                raise error from None
-            raise AssertionError(f"only the rules refuse {call.function}: {error.message}") from None
+            words = self._refusal(call, by)
+            if words is None or error.message not in ("", words):
+                raise AssertionError(
+                    f"{call.function}: the rules say {error.message!r}, the contract {words!r}"
+                ) from None
+            raise
         events = dict(self.table.run(by, call))
         if isinstance(wanted, Game):
             assert self.table.view("games", self.id) == wanted.digest.hex()
@@ -237,6 +252,7 @@ class Play:
             assert (ended["upheld"], ended["reason"]) == (wanted.upheld, wanted.reason)
             assert (ended["paid"], ended["burned"]) == (wanted.paid, wanted.burned)
             assert self.table.view("games", self.id) == ENDED.hex()
+        self.first = wanted if self.game is None else self.first
         self.game = wanted
         return wanted
 

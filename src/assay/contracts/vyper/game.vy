@@ -309,7 +309,10 @@ def divide(id: bytes32, game: board.Game, words: DynArray[bytes32, MAX_WORDS]):
     self._check_turn(id, game, board.SOLVER)
     assert game.level == board.STEPS or game.level == board.FOLD, "game: level"
     assert len(words) == self._cuts(game) * game.width, "game: length"
-    self._reveal(id, game, words)
+    g: board.Game = game
+    g.revealed = keccak256(abi_encode(words))
+    log Revealed(id=id, words=words)
+    self._pass(id, g)
 
 
 @external
@@ -347,10 +350,9 @@ def expand(id: bytes32, game: board.Game, children: DynArray[bytes32, merkle.MAX
         padding: bytes32 = merkle.padding(below)
         for i: uint256 in range(used, len(children), bound=merkle.MAX_WAYS):
             assert children[i] == padding, "game: padding"
-    words: DynArray[bytes32, MAX_WORDS] = []
-    for child: bytes32 in children:
-        words.append(child)
-    self._reveal(id, g, words)
+    g.revealed = keccak256(abi_encode(children))
+    log Revealed(id=id, words=children)
+    self._pass(id, g)
 
 
 @external
@@ -394,9 +396,19 @@ def choose(
     g: board.Game = game
     g.revealed = empty(bytes32)
     if g.level == board.STEPS or g.level == board.FOLD:
-        g = self._narrow(g, words, part)
+        cuts: uint256 = self._cuts(game)
+        assert part <= cuts, "game: part"
+        if part > 0:
+            g.lo = self._cut(game, part)
+            g.low = self._claimed(game, words, part - 1)
+        if part < cuts:
+            g.hi = self._cut(game, part + 1)
+            g.high = self._claimed(game, words, part)
+        g = self._narrow(g)
     else:
-        g = self._descend(g, words, part)
+        assert part < len(words), "game: part"
+        g.node = words[part]
+        g = self._descend(g, merkle.depth(len(words)), part)
     if (game.level == board.VALUES or game.level == board.STATE) and g.height == 0:
         if game.level == board.VALUES and len(entry) > 0:
             g.value = g.index
@@ -613,12 +625,15 @@ def _pass(id: bytes32, game: board.Game):
 @internal
 def _stay(id: bytes32, game: board.Game):
     """
-    @dev Stores a record after a move that does not pass the turn: what has to follow is the challenger's, within its time.
+    @dev Stores a record after a move that does not pass the turn: what has to follow is the challenger's, who has at least
+         `extension` seconds for this move, too.
     @param id The game.
     @param game Its record.
     """
     g: board.Game = game
     g.moves += 1
+    g.challenger_left = self._left(g.challenger_left, g)
+    g.deadline = block.timestamp + max(g.challenger_left, g.extension)
     self._keep(id, g)
 
 
@@ -633,20 +648,6 @@ def _left(clock: uint256, game: board.Game) -> uint256:
     """
     spent: uint256 = block.timestamp + max(clock, game.extension) - game.deadline
     return clock - min(clock, spent)
-
-
-@internal
-def _reveal(id: bytes32, game: board.Game, words: DynArray[bytes32, MAX_WORDS]):
-    """
-    @dev Remembers what the solver has revealed, and passes.
-    @param id The game.
-    @param game Its record.
-    @param words What it has revealed.
-    """
-    g: board.Game = game
-    g.revealed = keccak256(abi_encode(words))
-    log Revealed(id=id, words=words)
-    self._pass(id, g)
 
 
 @internal
@@ -843,18 +844,15 @@ def _enter_tree(game: board.Game, level: uint256, node: bytes32, count: uint256)
 
 @internal
 @pure
-def _descend(game: board.Game, words: DynArray[bytes32, MAX_WORDS], part: uint256) -> board.Game:
+def _descend(game: board.Game, levels: uint256, part: uint256) -> board.Game:
     """
     @dev Puts one child on trial.
-    @param game The record.
-    @param words The children.
-    @param part Which of them.
+    @param game The record, with the child as its node.
+    @param levels How far it is below the one before.
+    @param part Which child it is.
     @return Game The next record.
     """
     g: board.Game = game
-    levels: uint256 = merkle.depth(len(words))
-    assert part < len(words), "game: part"
-    g.node = words[part]
     g.height -= levels
     g.index = (g.index << levels) + part
     assert g.index << g.height < g.count, "game: padding"
@@ -870,23 +868,13 @@ def _descend(game: board.Game, words: DynArray[bytes32, MAX_WORDS], part: uint25
 
 @internal
 @pure
-def _narrow(game: board.Game, words: DynArray[bytes32, MAX_WORDS], part: uint256) -> board.Game:
+def _narrow(game: board.Game) -> board.Game:
     """
-    @dev Puts one part of a span on trial.
-    @param game The record.
-    @param words State roots or accumulators at the cuts.
-    @param part Which part: the one before cut `part`, or the last.
+    @dev Leads on from a part of a span that needs no more cuts.
+    @param game The record, with that part's ends.
     @return Game The next record.
     """
     g: board.Game = game
-    cuts: uint256 = self._cuts(game)
-    assert part <= cuts, "game: part"
-    if part > 0:
-        g.lo = self._cut(game, part)
-        g.low = self._claimed(game, words, part - 1)
-    if part < cuts:
-        g.hi = self._cut(game, part + 1)
-        g.high = self._claimed(game, words, part)
     if g.level == board.STEPS:
         if g.hi - g.lo == 1:
             return self._enter_steps(g)

@@ -10,19 +10,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import assay.chain.contracts
+import msgspec
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from assay.chain import Client, Deployment, EventReader, Key, Market, Member, Opening, Role, Terms, deploy, events
+import assay.chain
+from assay.chain import (
+    Client,
+    Deployment,
+    EventReader,
+    Key,
+    Market,
+    Member,
+    Opening,
+    Role,
+    Terms,
+    Work,
+    deploy,
+    events,
+)
 from assay.chain.node import Node
-from assay.contracts import CONTRACTS, artifact
+from assay.contracts import artifact
 from assay.errors import ConfigError, NotFoundError, Reverted, UsageError
+from assay.proof import audit_intervals
 from assay.words import Blob, Commitment, TaskState
 
 ZERO = "00" * 32
 ETHER = 10**18
+WORK = Work("ab" * 32, "01" * 32, "02" * 32, "03" * 32, 100, 10, 7, 32, 60, 30, 10)
 
 
 def sha(*parts: bytes) -> bytes:
@@ -117,10 +133,11 @@ class Cast:
         return self.deployment.connect(person)[2]
 
     def post(self, **changes: int) -> tuple[str, Terms]:
-        windows = {"open_for": 100, "work_for": 100, "attest_for": 100, "reveal_for": 100}
+        windows = {"open_for": 100, "work_for": 100, "patrol_for": 0, "attest_for": 100, "reveal_for": 100}
         counts = {"steps": 4, "interval": 2, "price": 5000, "fee": 300, "verifiers": 2, "audit_intervals": 1}
-        terms = Terms(spec="ab" * 32, program_root="cd" * 32, **(windows | counts | changes))
-        return self.market(self.submitter).post(secrets.token_hex(32), terms), terms
+        counts |= {"collateral": 10**6}
+        terms = Terms(work=WORK.digest, program_root="cd" * 32, **(windows | counts | changes))
+        return self.market(self.submitter).post(secrets.token_hex(32), terms, WORK), terms
 
 
 def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None:
@@ -143,37 +160,45 @@ def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None
     )
     assert (found.price, found.fee, found.intervals, found.audit.verifiers, found.verifiers) == (5000, 300, 2, 2, ())
     assert 0 < found.deadline - cast.submitter.now() <= 100
-    assert (market.task_count(), market.task_at(0), market.record(task).commitment) == (1, task, None)
+    assert (tuple(market.posted()), market.record(task).commitment, market.record(task).work) == ((task,), None, WORK)
+    key = market.record(task).key
+    assert market.task_id(key.submitter, key.salt, key.terms) == task
 
     cast.market(cast.solver).accept(task)
     solution = Solution(terms)
     cast.market(cast.solver).commit(task, solution.commitment)
     record = market.record(task)
     assert (record.task.state, record.task.solver) == (TaskState.COMMITTED, cast.solver.address)
-    assert (record.commitment, record.terms, record.seed) == (solution.commitment, terms, "")
+    assert (record.commitment, record.terms) == (solution.commitment, terms)
+    assert market.stakes() == cast.deployment.stakes
+    assert cast.deployment.connect(cast.solver)[1].member(cast.solver.address, Role.SOLVER).locked == 10**6
 
-    market.draw(task)
-    record, drawn = market.record(task), market.verifiers(task)
+    # Who will be drawn is known before anybody has drawn; the first attestation draws.
+    drawn = record.task.verifiers
+    assert not record.result.drawn
+    assert record.preview.drawn
     assert set(drawn) == {person.address for person in cast.verifiers}
-    assert (record.task.verifiers, len(record.seed), record.seats) == (drawn, 64, 2)
     people = {person.address: person for person in cast.verifiers}
-    audits = [market.drawn_intervals(task, position) for position in range(2)]
+    audits = [audit_intervals(bytes.fromhex(record.audit_seed), j, record.task.audit, 2) for j in range(2)]
     assert sorted(audits) == [(0,), (1,)]
-    assert [(market.permute(j, 2, record.audit_seed),) for j in range(2)] == audits
     for position, address in enumerate(drawn):
-        assert market.attestation(task, position) == ZERO
+        assert market.sealed(task, address) == ZERO
         seal = solution.seal(task, address, audits[position])
         cast.market(people[address]).attest(task, seal)
-        assert market.attestation(task, position) == seal
-    assert (market.task(task).state, market.proof_depth(task)) == (TaskState.AUDITED, 2)
+        assert market.sealed(task, address) == seal
+        assert market.record(task).result.drawn
+    record = market.record(task)
+    assert (record.task.state, record.task.verifiers, market.proof_depth(terms)) == (TaskState.AUDITED, drawn, 2)
+    assert (record.result.seats, int(market.results(task), 16) != 0) == (2, True)
 
     with pytest.raises(Reverted, match="market: not the solver"):
         market.reveal(task, 0, [solution.opening(audits[0][0])])
     for position in range(2):
-        assert not market.revealed(task, position)
+        assert position not in market.record(task).revealed
+        assert len(market.record(task).matched) == position
         cast.market(cast.solver).reveal(task, position, [solution.opening(k) for k in audits[position]])
-        assert market.revealed(task, position)
-        assert market.matched(task, position)
+        assert position in market.record(task).matched
+    assert market.record(task).matched == {0, 1}
     market.settle(task)
     assert market.task(task).state is TaskState.SETTLED
     assert [market.owed(person.address) for person in (cast.solver, *cast.verifiers)] == [5000, 300, 300]
@@ -182,6 +207,9 @@ def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None
     cast.market(cast.solver).withdraw()
     assert (token.balance_of(cast.solver.address) - before, market.owed(cast.solver.address)) == (5000, 0)
 
+    assert market.results(task) == ZERO
+    assert market.record(task).commitment == solution.commitment  # read from the events
+    assert cast.market(cast.solver).task(task).verifiers == drawn
     story = ["Posted", "Accepted", "Committed", "Drawn", "Attested", "Attested", "Audited", "Revealed", "Revealed"]
     told = events(cast.submitter, cast.deployment, task)
     assert [event.name for event in told if event.name != "Credited"] == [*story, "Settled"]
@@ -193,23 +221,24 @@ def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None
     assert (read[-1].name, read[-1].args["amount"]) == ("Withdrawn", 5000)
 
 
-def test_a_mismatch_refunds_and_a_deadline_expires(chain: Chain) -> None:
+def test_a_finding_alone_moves_nothing_and_a_deadline_expires(chain: Chain) -> None:
     cast = Cast(chain)
     market = cast.market(cast.submitter)
     task, terms = cast.post(verifiers=1)
     cast.market(cast.solver).accept(task)
     cast.market(cast.solver).commit(task, Solution(terms).commitment)
     market.draw(task)
-    (address,) = market.verifiers(task)
+    (address,) = market.task(task).verifiers
     verifier = cast.market(next(person for person in cast.verifiers if person.address == address))
-    claim = {"interval": 0, "step": 2, "found_root": "ee" * 32, "reason": 1, "salt": "77" * 32}
-    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32", "uint256", "bytes32"]
-    wire = [bytes.fromhex(v) if isinstance(v, str) else v for v in claim.values()]
-    verifier.attest(task, keccak(encode(kinds, [bytes.fromhex(task), address, *wire])).hex())
-    receipt = verifier.claim_mismatch(task, **claim)  # type: ignore[arg-type]
-    (mismatch,) = market.emitted(receipt, "Mismatch")
-    assert (mismatch["verifier"], mismatch["step"], mismatch["found_root"]) == (address, 2, "ee" * 32)
+    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32"]
+    sealed = keccak(encode(kinds, [bytes.fromhex(task), address, 1, 0, b"\x77" * 32])).hex()
+    verifier.attest(task, sealed)
+    with pytest.raises(Reverted, match="market: not the game"):
+        verifier._send("dispute", *verifier._both(task), address, 1, 0, "77" * 32)
+    assert (market.task(task).state, market.charged(task)) == (TaskState.AUDITED, 0)
+    cast.market(cast.solver).concede(task, 0)
     assert market.task(task).state is TaskState.REFUNDED
+    assert market.faultless_until(cast.solver.address) > cast.solver.now()
 
     second, _ = cast.post()
     with pytest.raises(Reverted, match="market: not expired"):
@@ -218,13 +247,11 @@ def test_a_mismatch_refunds_and_a_deadline_expires(chain: Chain) -> None:
     assert cast.submitter.now() > market.task(second).deadline
     with pytest.raises(Reverted, match="market: expired"):
         cast.market(cast.solver).accept(second)
-    with pytest.raises(Reverted, match="market: state"):
-        market.close(second)
     market.expire(second)
     third, _ = cast.post()
     market.cancel(third)
     assert [market.task(name).state for name in (second, third)] == [TaskState.REFUNDED] * 2
-    assert market.owed(cast.submitter.address) == 5300 + 5600 + 5600
+    assert market.owed(cast.submitter.address) == 5600  # the escrow of the first went into the second, of that into the third
 
 
 def test_stakes_come_and_go(chain: Chain) -> None:
@@ -238,7 +265,7 @@ def test_stakes_come_and_go(chain: Chain) -> None:
     stakes.set_endpoint(Role.SOLVER, "http://127.0.0.1:1")
     assert stakes.endpoint_of(me, Role.SOLVER) == "http://127.0.0.1:1"
     member = stakes.member(me, Role.SOLVER)
-    assert member == Member(10**8, member.joined, 0, 0, "http://127.0.0.1:1")
+    assert member == Member(10**8, 0, member.joined, 0, 0, "http://127.0.0.1:1")
     assert stakes.seated(Role.SOLVER, 0, member.joined) == me
     assert stakes.seated(Role.SOLVER, 0, member.joined - 1) == "0x" + "00" * 20
     stakes.leave(Role.SOLVER)
@@ -268,11 +295,11 @@ def test_a_post_that_is_repeated_is_paid_once(chain: Chain) -> None:
     cast = Cast(chain)
     market, (task, terms) = cast.market(cast.submitter), cast.post()
     salt = "5a" * 32
-    foretold = market.task_id(cast.submitter.address, salt)
-    assert market.task(foretold).state is TaskState.NONE
-    assert market.post(salt, terms) == foretold != task
+    foretold = market.task_id(cast.submitter.address, salt, terms)
+    assert market.state(foretold) is TaskState.NONE
+    assert market.post(salt, terms, WORK) == foretold != task
     with pytest.raises(Reverted, match="market: already posted"):
-        market.post(salt, terms)
+        market.post(salt, terms, WORK)
 
 
 def test_a_deployment_is_kept_and_belongs_to_its_chain(
@@ -286,6 +313,10 @@ def test_a_deployment_is_kept_and_belongs_to_its_chain(
     stakes = loaded.connect(client)[1]
     assert (stakes.minimum(Role.SOLVER), stakes.minimum(Role.VERIFIER)) == (5, 6)
     assert deploy(client, token=made.token).token == made.token
+    made.check(client)
+    mixed = msgspec.structs.replace(made, stakes=deploy(client).stakes)
+    with pytest.raises(ConfigError, match="do not know each other: market, stakes"):
+        mixed.check(client)
     with pytest.raises(NotFoundError):
         Deployment.load(tmp_path / "none.json")
     (tmp_path / "deployment.json").write_text('{"token": 1}')
@@ -297,18 +328,25 @@ def test_a_deployment_is_kept_and_belongs_to_its_chain(
 
 
 def test_every_function_of_the_contracts_has_a_method() -> None:
-    source = Path(assay.chain.contracts.__file__).read_text()
-    called = set(re.findall(r'self\._(?:view|send)\(\s*"(\w+)"', source)) | {"solver_minimum", "verifier_minimum"}
-    people = [name for name in CONTRACTS if name != "arithmetic"]  # which other contracts call
-    in_abi = {entry["name"] for name in people for entry in artifact(name).abi if entry["type"] == "function"}
-    assert in_abi - called == {"SOLVER", "VERIFIER"}  # constants, which are Role here
-    assert called - in_abi == set()
+    folder = Path(assay.chain.__file__).parent
+    for name, file in (("market", "market"), ("stakes", "stakes"), ("token", "contract")):
+        source = (folder / f"{file}.py").read_text()
+        called = set(re.findall(r'self\._(?:view|send)\(\s*"(\w+)"', source))
+        if name == "stakes":
+            called |= {f"{role.name.lower()}_minimum" for role in Role}
+        in_abi = {entry["name"] for entry in artifact(name).abi if entry["type"] == "function"}
+        theirs = {"market": {"dispute", "rule", "answered"}, "stakes": {"lock", "unlock", "slash"}}  # of other contracts
+        constants = {found for found in in_abi if found.isupper()} - called
+        assert in_abi - called - constants == theirs.get(name, set())
+        assert called - in_abi == set()
 
 
 def test_records_are_checked_before_they_are_sent(url: str, connect: Callable[..., Client]) -> None:
     client = connect(url)
     market = deploy(client).connect(client)[2]
-    with pytest.raises(UsageError, match="accept"):
-        market.accept("ab")
-    with pytest.raises(UsageError, match="accept"):
-        market.accept("zz" * 32)
+    with pytest.raises(NotFoundError, match="no task"):
+        market.accept("ab" * 32)
+    with pytest.raises(UsageError, match="tasks"):
+        market.task("ab")
+    with pytest.raises(UsageError, match="tasks"):
+        market.task("zz" * 32)

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contract
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from game_world import CHALLENGER, SOLVER, Play, Table
-from happy_path import happy_path
+from happy_path import tables
 
 from assay.dispute import span
 from assay.dispute.arbiter.kernel import execute, finish, start
@@ -247,7 +247,7 @@ def main() -> None:
     figures = {"dispute": dispute(given.ways, given.json)}
     if not given.json:
         print(f"{figures['dispute']['rounds']} rounds, {figures['dispute']['gas']:,} gas\n")
-    figures["happy_path"] = {"alone": happy_path(), "per_task_of_ten": happy_path(10)}
+    figures["happy_path"] = tables()
     for name, gas in figures["happy_path"].items() if not given.json else ():
         print(f"a task that nobody quarrels about, {name.replace('_', ' ')}")
         print("".join(f"          {move:20}{used:>10,}\n" for move, used in gas.items()))

@@ -251,7 +251,9 @@ def test_a_finding_alone_moves_nothing_and_a_deadline_expires(chain: Chain) -> N
     third, _ = cast.post()
     market.cancel(third)
     assert [market.task(name).state for name in (second, third)] == [TaskState.REFUNDED] * 2
-    assert market.owed(cast.submitter.address) == 5600  # the escrow of the first went into the second, of that into the third
+    assert (
+        market.owed(cast.submitter.address) == 5600
+    )  # the escrow of the first went into the second, of that into the third
 
 
 def test_stakes_come_and_go(chain: Chain) -> None:
@@ -335,7 +337,10 @@ def test_every_function_of_the_contracts_has_a_method() -> None:
         if name == "stakes":
             called |= {f"{role.name.lower()}_minimum" for role in Role}
         in_abi = {entry["name"] for entry in artifact(name).abi if entry["type"] == "function"}
-        theirs = {"market": {"dispute", "rule", "answered"}, "stakes": {"lock", "unlock", "slash"}}  # of other contracts
+        theirs = {
+            "market": {"dispute", "rule", "answered"},
+            "stakes": {"lock", "unlock", "slash"},
+        }  # of other contracts
         constants = {found for found in in_abi if found.isupper()} - called
         assert in_abi - called - constants == theirs.get(name, set())
         assert called - in_abi == set()

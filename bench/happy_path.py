@@ -1,16 +1,15 @@
 """Gas of a task that nobody quarrels about, per transaction, on the embedded chain: one at a time, and ten in a batch.
 
 `happy_path()` returns {move: gas} with bare transactions; `happy_path(10)` likewise with each actor's calls made by one
-`multicall`, per task, where the solver settles in the same one in which it reveals. One verifier replays `audited` of ten
-intervals; each further one costs about 12k gas, most of it for the words that the solver shows. Deposits, stakes, approvals
-and withdrawals are not counted.
+`multicall`, per task, where the solver settles in the same one in which it reveals. Deposits, stakes, approvals and
+withdrawals are not counted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import random
 import sys
 import tempfile
 import time
@@ -25,9 +24,12 @@ from assay.chain import Call, Client, Deployment, Key, Market, Opening, Role, Te
 from assay.chain.node import Node
 from assay.proof import merkle
 
-__all__ = ["happy_path", "tables"]
+__all__ = ["happy_path"]
 
 INTERVALS = 10
+
+DRAW = random.Random(1)
+"""Not secret: equal figures from run to run, but for the bytes of the time."""
 
 
 def sha(*parts: bytes) -> bytes:
@@ -38,7 +40,7 @@ class Trajectory:
     """A made-up result: the contract sees hashes only, so these cost what a real one's do."""
 
     def __init__(self, terms: Terms) -> None:
-        draw = [[secrets.token_bytes(32) for _ in range(INTERVALS + 1)] for _ in range(3)]
+        draw = [[DRAW.randbytes(32) for _ in range(INTERVALS + 1)] for _ in range(3)]
         self.states, self.digests, self.batches = draw
         program = bytes.fromhex(terms.program_root)
         self.leaves = []
@@ -64,7 +66,7 @@ class Street:
     """A submitter, a solver and a verifier who have everything that happens once behind them."""
 
     def __init__(self, url: str) -> None:
-        self.people = {name: Client(url, Key(secrets.token_bytes(32))) for name in ("submitter", "solver", "verifier")}
+        self.people = {name: Client(url, Key(DRAW.randbytes(32))) for name in ("submitter", "solver", "verifier")}
         self.deployment: Deployment = deploy(self.people["submitter"])
         for name, client in self.people.items():
             token, stakes, market = self.deployment.connect(client)
@@ -90,7 +92,7 @@ class Street:
 
 def task_terms(audited: int) -> tuple[Terms, Work]:
     """An ordinary task of 200 steps."""
-    roots = (secrets.token_hex(32) for _ in range(5))
+    roots = (DRAW.randbytes(32).hex() for _ in range(5))
     work = Work(next(roots), next(roots), next(roots), next(roots), 50_000, 64, 7, 32, 3600, 600, 5_000_000)
     counts = {"steps": 20 * INTERVALS, "interval": 20, "price": 5_000_000, "fee": 500_000}
     audit = {"verifiers": 1, "audit_intervals": audited, "collateral": 20_000_000}
@@ -98,8 +100,12 @@ def task_terms(audited: int) -> tuple[Terms, Work]:
     return Terms(work.digest, next(roots), **counts, **audit, **windows), work
 
 
-def happy_path(batch: int = 1, audited: int = 1) -> dict[str, int]:
-    """Gas of each move of a task, and their sum as `total`; averages over `batch` tasks that are handled together."""
+def happy_path(batch: int = 1, audited: int = 3) -> dict[str, int]:
+    """Gas of each move of a task, and their sum as `total`; averages over `batch` tasks that are handled together.
+
+    One verifier replays `audited` of the ten intervals; each costs about 12k gas, most of it for what the solver shows.
+    """
+    DRAW.seed(1)
     with tempfile.TemporaryDirectory() as folder, Node(Path(folder) / "chain.db", dev=True) as url:
         found = _walk(Street(url), batch, audited)
     return found | {"total": sum(found.values())}
@@ -110,7 +116,8 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
     gas = {}
 
     def sent(move: str, market: Market, calls: list[bytes]) -> None:
-        receipt = market.client.send(Call(market.address, calls[0])) if batch == 1 else market.many(calls)
+        alone = batch == 1
+        receipt = market.client.send(Call(market.address, calls[0])) if alone else market.many(calls)
         gas[move] = receipt.gas_used // batch
 
     def each(move: Callable[[int], bytes]) -> list[bytes]:
@@ -118,7 +125,7 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
 
     encoded = submitter.abi.encode
     offers = [task_terms(audited) for _ in range(batch)]
-    salts = [secrets.token_hex(32) for _ in offers]
+    salts = [DRAW.randbytes(32).hex() for _ in offers]
     sent("post", submitter, each(lambda n: encoded("post", salts[n], asdict(offers[n][0]), asdict(offers[n][1]))))
     tasks = submitter.posted()
     keys = [submitter.record(task).words()[0] for task in tasks]
@@ -155,18 +162,9 @@ def _lists(result: Trajectory, drawn: list[int]) -> list[list[str]]:
     return [*parts, [word for o in openings for word in o.proof]]
 
 
-def tables() -> dict[str, dict[str, int]]:
-    """What is printed: alone and ten together, with one and with three of ten intervals audited."""
-    return {
-        f"{name}, {audited} audited": happy_path(batch, audited)
-        for audited in (1, 3)
-        for name, batch in (("alone", 1), ("per task of ten", 10))
-    }
-
-
 def main() -> int:
-    """Print the tables on stderr, and one JSON object on stdout."""
-    report = tables()
+    """Print both tables on stderr, and one JSON object on stdout."""
+    report = {"alone": happy_path(), "ten": happy_path(10)}
     for name, gas in report.items():
         sys.stderr.write(f"{name}\n" + "".join(f"  {move:18}{amount:>10,}\n" for move, amount in gas.items()))
     sys.stdout.write(json.dumps(report) + "\n")

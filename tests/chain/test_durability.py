@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay.chain.contracts import ZERO_ADDRESS
 
 from assay.chain import Call, Client, Token
+from assay.chain.contract import ZERO_ADDRESS
 from assay.chain.deployment import deploy
 from assay.chain.evm import Invalid
 from assay.chain.ledger import Ledger

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,7 @@ from assay.roles.session import Session
 from assay.roles.settings import read_settings
 from assay.roles.submitter import Submitter
 from assay.settle import due
+from assay.store import Store
 from assay.words import Receipt, Task, TaskState
 
 from .books import Books, read_books
@@ -122,10 +124,10 @@ class Arena:
         self.summon(*(member for member in members if member.name not in self.devnet.status()))
         self.devnet.settle_in(*(member.name for member in members))
 
-    def gas_of(self, *members: Member) -> int:
-        """The gas that attackers have paid since they joined, for that too."""
-        own = {self.accounts[member.name].lower() for member in members}
-        first = min(self._since[member.name] for member in members) + 1
+    def gas_of(self, block: int, *names: str) -> int:
+        """The gas that these members have paid after `block`, or since they joined: for that too."""
+        own = {self.accounts[name].lower() for name in names}
+        first = min((self._since.get(name, block) for name in names), default=block) + 1
         return sum(each.gas for each in spent(self.client, first, self.client.head().number) if each.sender in own)
 
     def remove(self, *members: Member) -> None:
@@ -143,11 +145,24 @@ class Arena:
         names = {account: name for name, account in self.accounts.items()}
         return names.get(address, address).split("/")[-1].rstrip("-0123456789")
 
+    def stranger(self, name: str) -> Submitter:
+        """The hands of an attacker without a role, in this process, with a gift from the faucet."""
+        found = Submitter(self.session("submitter", name))
+        self.accounts[name], self._since[name] = found.session.address, self.client.head().number
+        found.session.token.faucet()
+        return found
+
     # -- tasks ----------------------------------------------------------------------------------------------------
 
+    def package(self, store: Store, label: str, **changes: Any) -> Package:
+        """The toy under the name `label`, with `changes` to its plan. Each name has a seed of its own: data of an earlier task
+        must not do for those that somebody withholds."""
+        seed = int.from_bytes(sha256(label.encode()).digest()[:4], "big")
+        return toy(store, **({"name": label, "seed": seed} | changes))
+
     def post(self, label: str, *, rate: int = RATE, windows: Windows = WINDOWS, **changes: Any) -> tuple[str, Package]:
-        """Post the toy under the name `label`, with `changes` to its plan; the id, and what was posted."""
-        package = toy(self.submitter.session.store, name=label, **changes)
+        """Post the toy under the name `label`; the id, and what was posted."""
+        package = self.package(self.submitter.session.store, label, **changes)
         salt = f"{label}-{len(list(self.submitter.session.settings.folder.glob('submissions/*')))}"
         return self.submitter.submit(package, quote(package.program, package.spec, rate), windows, salt), package
 

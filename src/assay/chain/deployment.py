@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import rlp
-from eth_utils import keccak, to_checksum_address
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from ..contracts import artifact
 from ..errors import ConfigError, MoneyError, NotFoundError

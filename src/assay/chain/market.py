@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import NotFoundError, Reverted
+from ..errors import NotFoundError, Reverted, UsageError
 from ..words.lifecycle import TaskState
 from ..words.task import Audit, Commitment, Task
 from .client import Client, TransactionReceipt
@@ -127,8 +127,11 @@ class Market(Contract):
     def record(self, task: str) -> TaskRecord:
         """All that is known about a task. Raises NotFoundError if there is none."""
         found = self._view("tasks", task)
-        key, work = self._posted(task)
         state = TaskState(found["state"])
+        if state is TaskState.NONE:
+            self._keys.pop(task, None)  # a chain that went back has never had it
+            raise _unknown(task)
+        key, work = self._posted(task)
         result = NO_RESULT if state in (TaskState.OPEN, TaskState.ASSIGNED) else self.result(task)
         preview = self._preview(key, result) if state is TaskState.COMMITTED and not result.drawn else result
         return TaskRecord(
@@ -162,7 +165,7 @@ class Market(Contract):
     def events(self, task: str, since: int = 0) -> list[Event]:
         """All that happened to a task, in order, from block `since` on; what its receipt is made of."""
         first = max(since, self._block)
-        logs = self.client.logs(first, self.client.head().number, [self.address], [None, "0x" + task])
+        logs = self.client.logs(first, self.client.head().number, [self.address], [None, _topic(task)])
         decoded = (decode_event({self.address: self.kind}, log) for log in logs)
         return [event for event in decoded if event is not None]
 
@@ -179,6 +182,18 @@ class Market(Contract):
     def accusing(self, task: str, account: str) -> bool:
         """Whether an account's accusation still locks a part of its stake."""
         return int(self._view("accusing", task, account)) != 0
+
+    def condemned_at(self, task: str) -> int:
+        """When a task's result was ruled to be wrong, in Unix seconds; 0 if it was not."""
+        return int(self._view("condemned_at", task))
+
+    def verifier_lock(self) -> int:
+        """What an attestation locks of a verifier's stake."""
+        return int(self._view("verifier_lock"))
+
+    def whistleblower_lock(self) -> int:
+        """What an accusation locks of a whistleblower's stake."""
+        return int(self._view("whistleblower_lock"))
 
     def has_answered(self, task: str) -> bool:
         """Whether the solver has made a move in a dispute about the task."""
@@ -231,11 +246,11 @@ class Market(Contract):
     def _posted(self, task: str) -> tuple[TaskKey, Work]:
         """Key and work of a task; they never change."""
         if task not in self._keys:
-            topics = [self.abi.topic("Posted"), "0x" + task]
+            topics = [self.abi.topic("Posted"), _topic(task)]
             logs = self.client.logs(self._block, self.client.head().number, [self.address], topics)
             event = decode_event({self.address: self.kind}, logs[0]) if logs else None
             if event is None:
-                raise NotFoundError(f"There is no task {task} on this network.", task=task)
+                raise _unknown(task)
             args = event.args
             key = TaskKey(args["submitter"], args["salt"], Terms(**args["terms"]))
             self._keys[task] = key, Work(**args["work"])
@@ -246,6 +261,18 @@ class Market(Contract):
 
     def _both(self, task: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return self._key(task), asdict(self.result(task))
+
+
+def _topic(task: str) -> str:
+    """A task's id among the topics of its events. Raises UsageError if it can't be one."""
+    word = task.removeprefix("0x")
+    if len(word) != 64 or not set(word.lower()) <= set("0123456789abcdef"):
+        raise UsageError(f"A task is named by 64 hex digits, not by {task!r}.", task=task)
+    return "0x" + word
+
+
+def _unknown(task: str) -> NotFoundError:
+    return NotFoundError(f"There is no task {task} on this network.", task=task)
 
 
 def _bits(mask: int) -> frozenset[int]:

@@ -253,7 +253,12 @@ def main() -> None:
     figures = {"dispute": dispute(given.ways, given.json)}
     if not given.json:
         print(f"{figures['dispute']['rounds']} rounds, {figures['dispute']['gas']:,} gas\n")
-    figures["happy_path"] = {"alone": happy_path(), "per_task_of_ten": happy_path(10)}
+    figures["happy_path"] = {
+        "alone": happy_path(),
+        "per_task_of_ten": happy_path(10),
+        "alone_one_interval": happy_path(audited=1),
+        "per_task_of_ten_one_interval": happy_path(10, audited=1),
+    }
     for name, gas in figures["happy_path"].items() if not given.json else ():
         print(f"a task that nobody quarrels about, {name.replace('_', ' ')}")
         print("".join(f"          {move:20}{used:>10,}\n" for move, used in gas.items()))

@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 
 PERCENT = {"dispute": 1, "bytes": 0, "alone": 10, "per_task_of_ten": 5}
+PERCENT |= {"alone_one_interval": 10, "per_task_of_ten_one_interval": 5}
 """How far a figure may move. Draws walk cycles of other lengths with each block hash, most of all in one task's reveal."""
 
 
@@ -24,7 +25,7 @@ def found(tmp_path_factory):
     return json.loads(kept.read_text())
 
 
-@pytest.mark.parametrize("part", ["dispute", "alone", "per_task_of_ten", "bytes"])
+@pytest.mark.parametrize("part", list(PERCENT))
 def test_nothing_costs_other_than_it_did(found, part):
     kept = json.loads((HERE / "gas.json").read_text())[part]
     assert list(kept) == list(found[part])
@@ -41,4 +42,5 @@ def test_the_marks(found):
     assert found["dispute"]["rounds"] <= 12
     assert found["dispute"]["total"] <= 3_000_000
     assert found["alone"]["total"] <= 450_000
+    assert found["per_task_of_ten_one_interval"]["total"] <= 250_000
     assert max(found["bytes"].values()) < 24_576

@@ -216,6 +216,38 @@ class Market(Contract):
         """Whether the solver has made a move in a dispute about the task."""
         return bool(self._view("has_answered", task))
 
+    def results(self, task: str) -> str:
+        """The hash of the task's result; zeros before the commitment and after the end."""
+        return str(self._view("results", task))
+
+    def charged(self, task: str) -> int:
+        """The interval that the opened findings name, plus one; 0 if there is none, 2**256 - 1 if they name several."""
+        return int(self._view("charged", task))
+
+    def condemned_at(self, task: str) -> int:
+        """When the result was ruled to be wrong; 0 if it was not."""
+        return int(self._view("condemned_at", task))
+
+    def faultless_until(self, solver: str) -> int:
+        """When a solver may concede a fault again."""
+        return int(self._view("faultless_until", solver))
+
+    def proof_depth(self, terms: Terms) -> int:
+        """Words of one Merkle path in a reveal."""
+        return int(self._view("proof_depth", asdict(terms)))
+
+    def verifier_lock(self) -> int:
+        """What an attestation locks of a verifier's stake."""
+        return int(self._view("verifier_lock"))
+
+    def whistleblower_lock(self) -> int:
+        """What an accusation locks of a whistleblower's stake."""
+        return int(self._view("whistleblower_lock"))
+
+    def game(self) -> str:
+        """Address of the contract in which findings are disputed."""
+        return str(self._view("game"))
+
     def owed(self, account: str) -> int:
         """What `account` may withdraw."""
         return int(self._view("owed", account))

@@ -224,10 +224,6 @@ class Market(Contract):
         """The interval that the opened findings name, plus one; 0 if there is none, 2**256 - 1 if they name several."""
         return int(self._view("charged", task))
 
-    def condemned_at(self, task: str) -> int:
-        """When the result was ruled to be wrong; 0 if it was not."""
-        return int(self._view("condemned_at", task))
-
     def faultless_until(self, solver: str) -> int:
         """When a solver may concede a fault again."""
         return int(self._view("faultless_until", solver))
@@ -235,14 +231,6 @@ class Market(Contract):
     def proof_depth(self, terms: Terms) -> int:
         """Words of one Merkle path in a reveal."""
         return int(self._view("proof_depth", asdict(terms)))
-
-    def verifier_lock(self) -> int:
-        """What an attestation locks of a verifier's stake."""
-        return int(self._view("verifier_lock"))
-
-    def whistleblower_lock(self) -> int:
-        """What an accusation locks of a whistleblower's stake."""
-        return int(self._view("whistleblower_lock"))
 
     def game(self) -> str:
         """Address of the contract in which findings are disputed."""

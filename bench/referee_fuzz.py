@@ -28,8 +28,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from arithmetic_contract import FAST, Contract  # noqa: E402
-from operand_patterns import (  # noqa: E402
+from arithmetic_contract import FAST, Contract
+from operand_patterns import (
     Bits,
     Case,
     cases,
@@ -39,9 +39,9 @@ from operand_patterns import (  # noqa: E402
     patterns,
 )
 
-from assay.dispute.arbiter import apply, store, widen  # noqa: E402
-from assay.program.scalar import OPS  # noqa: E402
-from assay.program.types import DType  # noqa: E402
+from assay.dispute.arbiter import apply, store, widen
+from assay.program.scalar import OPS
+from assay.program.types import DType
 
 PAGE = ROOT / "docs" / "dispute.md"
 MARKS = ("<!-- generated: gas -->", "<!-- end of gas -->")

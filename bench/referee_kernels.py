@@ -24,15 +24,15 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-import random_programs  # noqa: E402
-from kernel_steps import Step, check_element, golden_step, kernel_step, program_step  # noqa: E402
-from random_kernels import random_kernel  # noqa: E402
-from referee_contract import FAST, Referee, transaction  # noqa: E402
+import random_programs
+from kernel_steps import Step, check_element, golden_step, kernel_step, program_step
+from random_kernels import random_kernel
+from referee_contract import FAST, Referee, transaction
 
-from assay.dispute.arbiter.openings import openings  # noqa: E402
-from assay.errors import AssayError  # noqa: E402
-from assay.program import Axis, DType, Kernel, Order, Read  # noqa: E402
-from assay.roles.digits import digits  # noqa: E402
+from assay.dispute.arbiter.openings import openings
+from assay.errors import AssayError
+from assay.program import Axis, DType, Kernel, Order, Read
+from assay.roles.digits import digits
 
 GOLDEN = ROOT / "tests" / "golden"
 TASKS = {"digits": digits()} | {name: GOLDEN / name / "task.toml" for name in ("mlp", "gpt", "gpt-bfloat16")}

@@ -11,13 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from roles_in_process import Quarter, a_quarter
+from roles_in_process import QUICK, Quarter, a_quarter
 from small import small
 
 from assay.chain import Role
 from assay.chain.abi import revert_reason
 from assay.chain.client import Call
-from assay.market import Windows, quote
+from assay.market import quote
 from assay.words import TaskState
 
 MARK = b"http://ENDPOINT"
@@ -42,7 +42,7 @@ def test_an_endpoint_of_wild_bytes_stops_nobody(quarter: Quarter):
     assert stakes.endpoint_of(session.address, Role.SOLVER) == wild.decode(errors="replace")
 
     task = small(session.store)
-    posted = quarter.submitter.submit(task, quote(task.program, task.spec), Windows(), secrets.token_hex(8))
+    posted = quarter.submitter.submit(task, quote(task.program, task.spec), QUICK, secrets.token_hex(8))
     assert quarter.until(posted, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
 
 

@@ -13,12 +13,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from roles_in_process import Quarter, a_quarter
+from roles_in_process import QUICK, Quarter, a_quarter
 from small import small
 
 import assay.store.server
 from assay.errors import RefusedError
-from assay.market import Package, Windows, quote, terms
+from assay.market import Package, quote, terms, work
 from assay.proof import decode_state, size_limit
 from assay.solve import Candidate, refusal
 from assay.solve.hazards import HAZARDS
@@ -40,17 +40,18 @@ def fair(quarter: Quarter) -> Package:
 
 def offered(task: Package, **changes: object) -> Candidate:
     price = quote(task.program, task.spec)
-    return Candidate(task.spec, task.program, replace(terms(task, price, Windows()), **changes), 1_000_000)
+    posted, described = replace(terms(task, price, QUICK), **changes), work(task, price, QUICK)
+    return Candidate(task.spec, task.program, posted, described, 1_000_000)
 
 
 def submit(quarter: Quarter, task: Package) -> str:
-    return quarter.submitter.submit(task, quote(task.program, task.spec), Windows(), secrets.token_hex(8))
+    return quarter.submitter.submit(task, quote(task.program, task.spec), QUICK, secrets.token_hex(8))
 
 
 def test_a_spec_that_nobody_gives_does_not_stop_the_market(quarter: Quarter, fair: Package):
-    posted = offered(fair).terms
+    posted = offered(fair)
     for n in range(3):
-        quarter.post(replace(posted, spec=f"{n}" * 64))
+        quarter.post(posted.terms, replace(posted.work, spec=f"{n}" * 64))
     assert quarter.until(submit(quarter, fair), TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
 
 
@@ -59,10 +60,10 @@ def test_a_crowd_of_tasks_does_not_keep_a_solver_busy_with_looking(quarter: Quar
     task = submit(quarter, fair)
     assert quarter.until(task, TaskState.ASSIGNED) is TaskState.ASSIGNED
     for _ in range(12):
-        quarter.post(replace(offered(fair).terms, price=1))
+        quarter.post(replace(offered(fair).terms, price=1), offered(fair).work)
     market, asked = quarter.solver.session.market, []
-    look = market.task
-    monkeypatch.setattr(market, "task", lambda wanted: asked.append(wanted) or look(wanted))
+    look = market.record
+    monkeypatch.setattr(market, "record", lambda wanted: asked.append(wanted) or look(wanted))
     quarter.turn(quarter.solver)
     assert len(asked) <= 3 * len(quarter.solver.watchlist.tasks)
     assert quarter.until(task, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
@@ -142,17 +143,9 @@ def test_terms_under_which_honest_work_is_not_paid_are_refused(fair: Package, ch
 def test_what_would_fill_memory_or_disk_is_refused(fair: Package, changes, told):
     hostile = replace(fair, spec=msgspec.structs.replace(fair.spec, **changes))
     month = 30 * 86400
-    task = Candidate(
-        hostile.spec,
-        hostile.program,
-        replace(offered(fair).terms, steps=hostile.spec.steps, interval=hostile.spec.interval, price=10**30),
-        1_000_000,
-    )
-    task = replace(task, terms=replace(task.terms, work_for=month, attest_for=month))
-    task = replace(
-        task,
-        terms=replace(task.terms, verifiers=hostile.spec.audit.verifiers, audit_intervals=hostile.spec.audit.intervals),
-    )
+    fitting = {"steps": hostile.spec.steps, "interval": hostile.spec.interval, "price": 10**30}
+    fitting |= {"verifiers": hostile.spec.audit.verifiers, "audit_intervals": hostile.spec.audit.intervals}
+    task = replace(offered(fair, **fitting, work_for=month, attest_for=month), spec=hostile.spec)
     assert told in str(refusal(task))
 
 

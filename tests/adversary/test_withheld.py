@@ -19,7 +19,7 @@ from assay.errors import NotFoundError
 from assay.market import Windows, quote
 from assay.words import Audit, TaskState
 
-WINDOWS = Windows(attest_for=3600)
+WINDOWS = Windows(patrol_for=0, attest_for=3600)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,14 @@ from typing import Any
 import httpx2
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from cast import Cast, Chain
+
 from assay.chain import Client, Key
 from assay.chain.node import Node
+
+ETHER = 10**18
 
 
 class NodeProcess:
@@ -133,3 +139,29 @@ def _anvil_binary() -> str | None:
     if not inside or not os.access(inside[0], os.X_OK):
         raise pytest.UsageError(f"ASSAY_ANVIL={given} has no anvil that can be run")
     return str(inside[0])
+
+
+@pytest.fixture(params=["embedded", "anvil"])
+def chain(request: pytest.FixtureRequest, tmp_path: Path, ask: Any, connect: Callable[..., Client]) -> Iterator[Chain]:
+    """A fresh chain of either kind, on which everybody can pay for gas."""
+    if request.param == "embedded":
+        with Node(tmp_path / "chain.db", dev=True) as url:
+            yield Chain(url, connect, ask, lambda address: None)
+        return
+    url = request.getfixturevalue("anvil")
+
+    def fund(address: str) -> None:
+        ask(url, "anvil_setBalance", address, hex(ETHER))  # gas costs ether there
+
+    def funded(where: str) -> Client:
+        key = Key(secrets.token_bytes(32))
+        fund(key.address)
+        return connect(where, key)
+
+    yield Chain(url, funded, ask, fund)
+
+
+@pytest.fixture
+def cast(chain: Chain) -> Cast:
+    """Everybody, on a fresh deployment on that chain."""
+    return Cast(chain)

@@ -2,181 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from eth_abi import encode
-from eth_utils import keccak
+from cast import WORK, Cast, Chain, Solution
 
-import assay.chain.contracts
-from assay.chain import Client, Deployment, EventReader, Key, Market, Member, Opening, Role, Terms, deploy, events
-from assay.chain.node import Node
+import assay.chain
+from assay.chain import Client, EventReader, Member, Role, deploy, events
 from assay.contracts import CONTRACTS, artifact
-from assay.errors import ConfigError, NotFoundError, Reverted, UsageError
-from assay.words import Blob, Commitment, TaskState
+from assay.dispute import calls, moves
+from assay.errors import NotFoundError, Reverted, UsageError
+from assay.verify import finding_commitment
+from assay.words import Kind, TaskState
 
 ZERO = "00" * 32
-ETHER = 10**18
 
 
-def sha(*parts: bytes) -> bytes:
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
-@dataclass
-class Chain:
-    """A chain to run a life on, and how it makes time pass."""
-
-    url: str
-    connect: Callable[..., Client]
-    ask: Callable[..., Any]
-
-    def person(self) -> Client:
-        return self.connect(self.url)
-
-    def skip(self, seconds: int) -> None:
-        self.ask(self.url, "evm_increaseTime", seconds)
-        self.ask(self.url, "evm_mine")
-
-
-@pytest.fixture(params=["embedded", "anvil"])
-def chain(request: pytest.FixtureRequest, tmp_path: Path, ask: Any, connect: Callable[..., Client]) -> Iterator[Chain]:
-    if request.param == "embedded":
-        with Node(tmp_path / "chain.db", dev=True) as url:
-            yield Chain(url, connect, ask)
-        return
-    url = request.getfixturevalue("anvil")
-
-    def funded(where: str) -> Client:
-        key = Key(secrets.token_bytes(32))
-        ask(where, "anvil_setBalance", key.address, hex(ETHER))  # gas costs ether there
-        return connect(where, key)
-
-    yield Chain(url, funded, ask)
-
-
-class Solution:
-    """A trajectory of two intervals of two steps, made up, but committed to as a real one is."""
-
-    def __init__(self, terms: Terms) -> None:
-        self.states = [sha(b"state", bytes([k])) for k in range(3)]
-        self.digests = [sha(b"digest", bytes([k])) for k in range(3)]
-        self.batches = [bytes(32), sha(b"batches 1"), sha(b"batches 2")]
-        program = bytes.fromhex(terms.program_root)
-        leaves = []
-        for k in range(3):
-            previous = self.states[k - 1] if k else bytes(32)
-            trace = sha(b"\x05", self.digests[k])
-            step = min(k * terms.interval, terms.steps).to_bytes(8, "big")
-            leaves.append(sha(b"\x04", previous, self.states[k], step, self.batches[k], program, trace))
-        self.leaves = [*leaves, bytes(32)]
-        self.pairs = [sha(b"\x01", *self.leaves[:2]), sha(b"\x01", *self.leaves[2:])]
-        self.root = sha(b"\x01", *self.pairs)
-
-    @property
-    def commitment(self) -> Commitment:
-        blob = Blob(sha256=sha(b"trajectory").hex(), size=777)
-        return Commitment(root=self.root.hex(), trajectory=blob, final_root=self.states[2].hex())
-
-    def opening(self, interval: int) -> Opening:
-        k = interval + 1
-        path = (self.leaves[k ^ 1].hex(), self.pairs[(k >> 1) ^ 1].hex())
-        roots = (self.states[k - 1].hex(), self.states[k].hex(), self.batches[k].hex())
-        return Opening(self.digests[k].hex(), *roots, path)
-
-    def seal(self, task: str, verifier: str, intervals: tuple[int, ...]) -> str:
-        found = keccak(b"".join(self.digests[k + 1] for k in intervals))
-        return keccak(encode(["bytes32", "address", "bytes32"], [bytes.fromhex(task), verifier, found])).hex()
-
-
-class Cast:
-    """A submitter, a solver and two verifiers on a fresh deployment, staked and funded."""
-
-    def __init__(self, chain: Chain) -> None:
-        self.chain = chain
-        self.submitter, self.solver, *self.verifiers = (chain.person() for _ in range(4))
-        self.deployment = deploy(self.submitter, unbonding=60)
-        self.deployment.check(self.submitter)
-        for role, people in ((Role.SOLVER, [self.solver]), (Role.VERIFIER, self.verifiers)):
-            for person in people:
-                token, stakes, _ = self.deployment.connect(person)
-                token.faucet()
-                token.approve(stakes.address, 10**9)
-                stakes.register(role, stakes.minimum(role), f"http://127.0.0.1/{person.address}")
-        token, _, market = self.deployment.connect(self.submitter)
-        token.faucet()
-        token.approve(market.address, 10**9)
-
-    def market(self, person: Client) -> Market:
-        return self.deployment.connect(person)[2]
-
-    def post(self, **changes: int) -> tuple[str, Terms]:
-        windows = {"open_for": 100, "work_for": 100, "attest_for": 100, "reveal_for": 100}
-        counts = {"steps": 4, "interval": 2, "price": 5000, "fee": 300, "verifiers": 2, "audit_intervals": 1}
-        terms = Terms(spec="ab" * 32, program_root="cd" * 32, **(windows | counts | changes))
-        return self.market(self.submitter).post(secrets.token_hex(32), terms), terms
-
-
-def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None:
-    cast = Cast(chain)
+def test_a_task_is_solved_audited_and_paid(cast: Cast, tmp_path: Path) -> None:
     market = cast.market(cast.submitter)
     reader = EventReader(cast.submitter, cast.deployment, tmp_path / "cursor.json")
     joined = reader.read()
-    assert [event.name for event in joined] == ["Registered"] * 3
+    assert [event.name for event in joined] == ["Registered"] * 4
     reader.acknowledge()
 
     task, terms = cast.post()
     assert market.escrow_of(terms) == 5600
     assert cast.deployment.connect(cast.submitter)[0].balance_of(market.address) == 5600
     found = market.task(task)
-    assert (found.state, found.submitter, found.solver, found.spec) == (
-        TaskState.OPEN,
-        cast.submitter.address,
-        "",
-        "ab" * 32,
-    )
+    told = (found.state, found.submitter, found.solver, found.spec)
+    assert told == (TaskState.OPEN, cast.submitter.address, "", "ab" * 32)
     assert (found.price, found.fee, found.intervals, found.audit.verifiers, found.verifiers) == (5000, 300, 2, 2, ())
     assert 0 < found.deadline - cast.submitter.now() <= 100
-    assert (market.task_count(), market.task_at(0), market.record(task).commitment) == (1, task, None)
+    assert (market.posted(), market.record(task).commitment) == ([task], None)
 
+    stakes = cast.deployment.connect(cast.solver)[1]
     cast.market(cast.solver).accept(task)
+    assert stakes.member(cast.solver.address, Role.SOLVER).locked == terms.collateral == 4000
     solution = Solution(terms)
     cast.market(cast.solver).commit(task, solution.commitment)
     record = market.record(task)
     assert (record.task.state, record.task.solver) == (TaskState.COMMITTED, cast.solver.address)
-    assert (record.commitment, record.terms, record.seed) == (solution.commitment, terms, "")
+    assert (record.commitment, record.terms, record.work) == (solution.commitment, terms, WORK)
+    assert (record.result.drawn, record.result.seats) == (False, 2)
 
     market.draw(task)
-    record, drawn = market.record(task), market.verifiers(task)
+    record = market.record(task)
+    drawn = record.task.verifiers
     assert set(drawn) == {person.address for person in cast.verifiers}
-    assert (record.task.verifiers, len(record.seed), record.seats) == (drawn, 64, 2)
-    people = {person.address: person for person in cast.verifiers}
-    audits = [market.drawn_intervals(task, position) for position in range(2)]
+    assert (record.result.verifiers, len(record.result.seed), record.preview) == (drawn, 64, record.result)
+    audits = [record.drawn_intervals(position) for position in range(2)]
     assert sorted(audits) == [(0,), (1,)]
-    assert [(market.permute(j, 2, record.audit_seed),) for j in range(2)] == audits
     for position, address in enumerate(drawn):
-        assert market.attestation(task, position) == ZERO
+        assert market.sealed(task, address) == ZERO
         seal = solution.seal(task, address, audits[position])
-        cast.market(people[address]).attest(task, seal)
-        assert market.attestation(task, position) == seal
-    assert (market.task(task).state, market.proof_depth(task)) == (TaskState.AUDITED, 2)
+        cast.market(cast.by_address(address)).attest(task, seal)
+        assert market.sealed(task, address) == seal
+    assert market.state(task) is TaskState.AUDITED
 
     with pytest.raises(Reverted, match="market: not the solver"):
         market.reveal(task, 0, [solution.opening(audits[0][0])])
     for position in range(2):
-        assert not market.revealed(task, position)
+        assert position not in market.record(task).revealed
         cast.market(cast.solver).reveal(task, position, [solution.opening(k) for k in audits[position]])
-        assert market.revealed(task, position)
-        assert market.matched(task, position)
+    assert market.record(task).revealed == market.record(task).matched == {0, 1}
+    cast.chain.skip(1)
     market.settle(task)
-    assert market.task(task).state is TaskState.SETTLED
+    assert market.state(task) is market.record(task).task.state is TaskState.SETTLED
     assert [market.owed(person.address) for person in (cast.solver, *cast.verifiers)] == [5000, 300, 300]
+    assert stakes.member(cast.solver.address, Role.SOLVER).locked == 0
     token = cast.deployment.connect(cast.solver)[0]
     before = token.balance_of(cast.solver.address)
     cast.market(cast.solver).withdraw()
@@ -193,42 +88,69 @@ def test_a_task_is_solved_audited_and_paid(chain: Chain, tmp_path: Path) -> None
     assert (read[-1].name, read[-1].args["amount"]) == ("Withdrawn", 5000)
 
 
-def test_a_mismatch_refunds_and_a_deadline_expires(chain: Chain) -> None:
-    cast = Cast(chain)
+def test_what_is_paid_in_before_pays_for_tasks(cast: Cast) -> None:
+    token, _, market = cast.deployment.connect(cast.submitter)
+    market.deposit(6000)
+    assert (market.owed(cast.submitter.address), token.balance_of(market.address)) == (6000, 6000)
+    cast.post()
+    assert (market.owed(cast.submitter.address), token.balance_of(market.address)) == (400, 6000)
+
+
+def test_a_deadline_expires(cast: Cast) -> None:
     market = cast.market(cast.submitter)
-    task, terms = cast.post(verifiers=1)
-    cast.market(cast.solver).accept(task)
-    cast.market(cast.solver).commit(task, Solution(terms).commitment)
-    market.draw(task)
-    (address,) = market.verifiers(task)
-    verifier = cast.market(next(person for person in cast.verifiers if person.address == address))
-    claim = {"interval": 0, "step": 2, "found_root": "ee" * 32, "reason": 1, "salt": "77" * 32}
-    kinds = ["bytes32", "address", "uint256", "uint256", "bytes32", "uint256", "bytes32"]
-    wire = [bytes.fromhex(v) if isinstance(v, str) else v for v in claim.values()]
-    verifier.attest(task, keccak(encode(kinds, [bytes.fromhex(task), address, *wire])).hex())
-    receipt = verifier.claim_mismatch(task, **claim)  # type: ignore[arg-type]
-    (mismatch,) = market.emitted(receipt, "Mismatch")
-    assert (mismatch["verifier"], mismatch["step"], mismatch["found_root"]) == (address, 2, "ee" * 32)
-    assert market.task(task).state is TaskState.REFUNDED
-
-    second, _ = cast.post()
+    first, _ = cast.post()
     with pytest.raises(Reverted, match="market: not expired"):
-        market.expire(second)
-    chain.skip(200)
-    assert cast.submitter.now() > market.task(second).deadline
+        market.expire(first)
+    cast.chain.skip(200)
+    assert cast.submitter.now() > market.task(first).deadline
     with pytest.raises(Reverted, match="market: expired"):
-        cast.market(cast.solver).accept(second)
+        cast.market(cast.solver).accept(first)
     with pytest.raises(Reverted, match="market: state"):
-        market.close(second)
-    market.expire(second)
-    third, _ = cast.post()
-    market.cancel(third)
-    assert [market.task(name).state for name in (second, third)] == [TaskState.REFUNDED] * 2
-    assert market.owed(cast.submitter.address) == 5300 + 5600 + 5600
+        market.settle(first)
+    market.expire(first)
+    second, _ = cast.post()
+    market.cancel(second)
+    assert [market.state(name) for name in (first, second)] == [TaskState.REFUNDED] * 2
+    assert market.owed(cast.submitter.address) == 5600, "the second was paid from what the first gave back"
 
 
-def test_stakes_come_and_go(chain: Chain) -> None:
-    cast = Cast(chain)
+def test_a_whistleblower_accuses_and_has_its_lock_back(cast: Cast) -> None:
+    market, accuser = cast.market(cast.submitter), cast.market(cast.whistleblower)
+    task, _ = cast.committed(patrol_for=50)
+    me, salt = cast.whistleblower.address, b"s" * 32
+    seal = finding_commitment(task, me, Kind.TRACE, 1, salt)
+    with pytest.raises(Reverted, match="market: not drawn"):
+        accuser.accuse(task, seal)
+    market.draw(task)
+    assert not market.accusing(task, me)
+    accuser.accuse(task, seal)
+    assert (market.sealed(task, me), market.accusing(task, me), market.record(task).accusations) == (seal, True, 1)
+    stakes = cast.deployment.connect(cast.whistleblower)[1]
+    locked = stakes.member(me, Role.WHISTLEBLOWER).locked
+    assert locked == stakes.minimum(Role.WHISTLEBLOWER) // 4
+    with pytest.raises(Reverted, match="market: state"):
+        accuser.release(task, me)
+    cast.chain.skip(101)
+    market.expire(task)  # the attestations: nobody did
+    cast.chain.skip(101)
+    market.expire(task)
+    assert market.state(task) is TaskState.REFUNDED
+    accuser.release(task, me, Kind.TRACE, 1, salt.hex())
+    assert (stakes.member(me, Role.WHISTLEBLOWER).locked, market.accusing(task, me)) == (0, False)
+    assert stakes.stake_of(me, Role.WHISTLEBLOWER) == stakes.minimum(Role.WHISTLEBLOWER)
+
+
+def test_a_solver_concedes_a_fault(cast: Cast) -> None:
+    task, _ = cast.attested()
+    solver = cast.market(cast.solver)
+    assert not solver.has_answered(task)
+    solver.concede(task, 1)
+    assert solver.state(task) is TaskState.REFUNDED
+    _, stakes, _ = cast.deployment.connect(cast.solver)
+    assert stakes.free_of(cast.solver.address, Role.SOLVER) == stakes.minimum(Role.SOLVER)
+
+
+def test_stakes_come_and_go(cast: Cast) -> None:
     token, stakes, market = cast.deployment.connect(cast.solver)
     me = cast.solver.address
     assert (market.token(), market.stakes(), stakes.token()) == (token.address, stakes.address, token.address)
@@ -238,13 +160,14 @@ def test_stakes_come_and_go(chain: Chain) -> None:
     stakes.set_endpoint(Role.SOLVER, "http://127.0.0.1:1")
     assert stakes.endpoint_of(me, Role.SOLVER) == "http://127.0.0.1:1"
     member = stakes.member(me, Role.SOLVER)
-    assert member == Member(10**8, member.joined, 0, 0, "http://127.0.0.1:1")
+    assert member == Member(10**8, 0, member.joined, 0, 0, "http://127.0.0.1:1")
     assert stakes.seated(Role.SOLVER, 0, member.joined) == me
     assert stakes.seated(Role.SOLVER, 0, member.joined - 1) == "0x" + "00" * 20
+    assert (stakes.free_of(me, Role.SOLVER), stakes.count(Role.WHISTLEBLOWER)) == (10**8, 1)
     stakes.leave(Role.SOLVER)
     with pytest.raises(Reverted, match="stakes: unbonding"):
         stakes.withdraw(Role.SOLVER)
-    chain.skip(61)
+    cast.chain.skip(61)
     stakes.withdraw(Role.SOLVER)
     assert (stakes.stake_of(me, Role.SOLVER), token.balance_of(me)) == (0, token.grant())
 
@@ -264,51 +187,72 @@ def test_the_currency(chain: Chain) -> None:
     assert (mine.allowance(one.address, two.address), mine.balance_of(two.address)) == (4, 13)
 
 
-def test_a_post_that_is_repeated_is_paid_once(chain: Chain) -> None:
-    cast = Cast(chain)
+def test_a_post_that_is_repeated_is_paid_once(cast: Cast) -> None:
     market, (task, terms) = cast.market(cast.submitter), cast.post()
     salt = "5a" * 32
-    foretold = market.task_id(cast.submitter.address, salt)
-    assert market.task(foretold).state is TaskState.NONE
-    assert market.post(salt, terms) == foretold != task
-    with pytest.raises(Reverted, match="market: already posted"):
-        market.post(salt, terms)
-
-
-def test_a_deployment_is_kept_and_belongs_to_its_chain(
-    url: str, connect: Callable[..., Client], tmp_path: Path
-) -> None:
-    client = connect(url)
-    made = deploy(client, solver_minimum=5, verifier_minimum=6)
-    made.save(tmp_path / "deployment.json")
-    loaded = Deployment.load(tmp_path / "deployment.json")
-    assert loaded == made
-    stakes = loaded.connect(client)[1]
-    assert (stakes.minimum(Role.SOLVER), stakes.minimum(Role.VERIFIER)) == (5, 6)
-    assert deploy(client, token=made.token).token == made.token
+    foretold = market.task_id(cast.submitter.address, salt, terms)
+    assert market.state(foretold) is TaskState.NONE
     with pytest.raises(NotFoundError):
-        Deployment.load(tmp_path / "none.json")
-    (tmp_path / "deployment.json").write_text('{"token": 1}')
-    with pytest.raises(ConfigError, match="not a deployment"):
-        Deployment.load(tmp_path / "deployment.json")
-    with Node(tmp_path / "chain.db", chain_id=99) as other, Client(other) as stranger:  # noqa: SIM117
-        with pytest.raises(ConfigError, match="chain 31337"):
-            made.check(stranger)
+        market.task(foretold)
+    assert market.post(salt, terms, WORK) == foretold != task
+    with pytest.raises(Reverted, match="market: already posted"):
+        market.post(salt, terms, WORK)
+    assert market.posted() == [task, foretold]
+
+
+HEARD_BY_CONTRACTS = {
+    "market": {"dispute", "answered", "rule"},
+    "stakes": {"lock", "unlock", "slash", "verifiers_beside"},
+    "game": {"conclude"},
+    "evidence": {"question"},
+    "trajectory": {"leaf"},
+}
+"""What only other contracts call."""
+
+READ_OFF = {
+    "market": {"proof_depth", "results", "charged", "condemned_at", "faultless_until"},
+    "game": {"market", "evidence", "trajectory", "token"},
+    "evidence": {"referee"},
+    "stakes": {"market"},
+}
+"""Views for people who look at a deployment; the product has the same from its own words or from events."""
+
+
+def methods(module: str) -> set[str]:
+    """The functions that a module calls by name."""
+    source = (Path(assay.chain.__file__).parent / f"{module}.py").read_text()
+    return set(re.findall(r'self\._(?:view|send)\(\s*"(\w+)"', source))
 
 
 def test_every_function_of_the_contracts_has_a_method() -> None:
-    source = Path(assay.chain.contracts.__file__).read_text()
-    called = set(re.findall(r'self\._(?:view|send)\(\s*"(\w+)"', source)) | {"solver_minimum", "verifier_minimum"}
-    people = [name for name in CONTRACTS if name != "arithmetic"]  # which other contracts call
-    in_abi = {entry["name"] for name in people for entry in artifact(name).abi if entry["type"] == "function"}
-    assert in_abi - called == {"SOLVER", "VERIFIER"}  # constants, which are Role here
-    assert called - in_abi == set()
+    """But for those of contracts that only contracts call (arithmetic, referee)."""
+    minima = {"solver_minimum", "verifier_minimum", "whistleblower_minimum"}
+    made = {name.lower() for name in moves.__all__} | {"open", "open_leaf", "open_data", "show_leaf", "show_data"}
+    called = {
+        "token": methods("contract"),
+        "market": methods("market") | {"multicall", "game", "verifier_lock", "whistleblower_lock"},
+        "stakes": methods("stakes") | minima,
+        "game": methods("games") | made,
+        "evidence": made,
+        "trajectory": made,
+    }
+    assert set(CONTRACTS) == called.keys() | {"arithmetic", "referee"}
+    for name, functions in called.items():
+        in_abi = {entry["name"] for entry in artifact(name).abi if entry["type"] == "function"}
+        constants = {entry for entry in in_abi if entry.isupper()}
+        left = in_abi - constants - functions
+        assert left == HEARD_BY_CONTRACTS.get(name, set()) | READ_OFF.get(name, set()), name
+    for name in ("token", "market", "stakes"):
+        in_abi = {entry["name"] for entry in artifact(name).abi if entry["type"] == "function"}
+        assert called[name] <= in_abi, name
+    assert calls.__all__, "that each move is a call of the right contract is tested in tests/dispute"
 
 
 def test_records_are_checked_before_they_are_sent(url: str, connect: Callable[..., Client]) -> None:
     client = connect(url)
     market = deploy(client).connect(client)[2]
-    with pytest.raises(UsageError, match="accept"):
-        market.accept("ab")
-    with pytest.raises(UsageError, match="accept"):
-        market.accept("zz" * 32)
+    for wrong in ("ab", "zz" * 32):
+        with pytest.raises(UsageError, match="state"):
+            market.state(wrong)
+        with pytest.raises(UsageError, match="64 hex digits"):
+            market.accept(wrong)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from assay.chain import Call, Client, Token
-from assay.chain.contracts import ZERO_ADDRESS
+from assay.chain.contract import ZERO_ADDRESS
 from assay.chain.deployment import deploy
 from assay.chain.evm import Invalid
 from assay.chain.ledger import Ledger

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import program, small
 
 from assay.chain import Deployment
 from assay.errors import UsageError
 from assay.market import DEFAULT_RATE, Windows, quote, terms, work
-from assay.market.quote import MAX_AUDIT, MAX_VERIFIERS
+from assay.market.quote import LONGEST, MAX_AUDIT, MAX_VERIFIERS
 from assay.market.terms import WAYS
 from assay.program import Cost
 from assay.proof import code_root
@@ -31,25 +31,31 @@ SPEC = TaskSpec("t", BLOB, "0" * 64, BLOB, "0" * 64, BLOB, "0" * 64, 1, 1, 0, 1,
 
 @st.composite
 def offers(draw):
-    """(program with some cost, spec, rate): anything that can be quoted."""
+    """(operations of a step, spec, rate): anything that can be quoted."""
     interval, intervals = draw(st.integers(1, 1000)), draw(st.integers(1, 1000))
     steps = interval * (intervals - 1) + draw(st.integers(1, interval))
     audit = Audit(draw(st.integers(1, MAX_VERIFIERS)), draw(st.integers(1, min(MAX_AUDIT, intervals))))
     operations = draw(st.integers(0, 10**15))
-    costing = replace(program(), cost=Cost(operations, 0, 0))
     return (
-        costing,
+        operations,
         msgspec.structs.replace(SPEC, steps=steps, interval=interval, audit=audit),
         draw(st.integers(1, 10**9)),
     )
 
 
+def costing(operations: int):
+    """The program as if a step of it had this many operations."""
+    return replace(program(), cost=Cost(operations, 0, 0))
+
+
+# Collateral and bond are derived in exact fractions, which takes a while for many intervals.
+@settings(deadline=None, max_examples=50)
 @given(offers())
 def test_escrow_is_price_and_fees_and_the_price_covers_what_was_counted(offer):
-    costing, spec, rate = offer
-    found = quote(costing, spec, rate)
-    counted = Fraction(costing.cost.operations * spec.steps * rate, TERA)
-    assert found.operations == costing.cost.operations * spec.steps
+    operations, spec, rate = offer
+    found = quote(costing(operations), spec, rate)
+    counted = Fraction(operations * spec.steps * rate, TERA)
+    assert found.operations == operations * spec.steps
     assert counted <= found.price < counted + 1, "rounded up, once"
     share = Fraction(found.price * spec.audit.intervals, spec.intervals)
     assert share <= found.fee < share + 1, "a verifier is paid for what it replays"
@@ -57,18 +63,18 @@ def test_escrow_is_price_and_fees_and_the_price_covers_what_was_counted(offer):
     assert found.overhead >= 0
 
 
+@settings(deadline=None, max_examples=30)
 @given(offers(), st.integers(1, 10**9))
 def test_more_never_costs_less(offer, more):
-    costing, spec, rate = offer
-    found = quote(costing, spec, rate)
-    assert quote(costing, spec, rate + more).escrow >= found.escrow
-    dearer = replace(costing, cost=Cost(costing.cost.operations + more, 0, 0))
-    assert quote(dearer, spec, rate).escrow >= found.escrow
+    operations, spec, rate = offer
+    found = quote(costing(operations), spec, rate)
+    assert quote(costing(operations), spec, rate + more).escrow >= found.escrow
+    assert quote(costing(operations + more), spec, rate).escrow >= found.escrow
 
 
 def test_the_overhead_is_what_checking_costs():
     spec = msgspec.structs.replace(SPEC, steps=10, audit=Audit(2, 5))
-    found = quote(replace(program(), cost=Cost(10**12, 0, 0)), spec)
+    found = quote(costing(10**12), spec)
     assert (found.price, found.fee, found.escrow) == (10 * DEFAULT_RATE, 5 * DEFAULT_RATE, 20 * DEFAULT_RATE)
     assert found.overhead == 1.0
 
@@ -127,6 +133,19 @@ def test_work_says_what_the_spec_says_and_how_one_quarrels(store):
     words = [bytes.fromhex(v) if isinstance(v, str) else v for v in astuple(found)]
     assert found.digest == keccak(encode(kinds, words)).hex()
     assert all(replace(found, **{name: 9}).digest != found.digest for name in ("rows", "seed", "ways", "bond"))
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_windows_fit_the_work_and_wait_for_whistleblowers_where_there_are_any(watched):
+    small_spec = msgspec.structs.replace(SPEC, steps=12, interval=3, audit=Audit(2, 2))
+    for operations in (1, 10**9, 10**12, 10**16):
+        price = quote(costing(operations), small_spec)
+        found = Windows.fitting(price, small_spec, watched=watched)
+        alone = price.operations // 10**9  # seconds of a slow machine that does all of it
+        assert found.work_for >= min(LONGEST, alone)
+        assert found.attest_for >= min(LONGEST, alone // 2)
+        assert found.patrol_for == 0 if not watched else found.patrol_for >= min(LONGEST, 60 + alone)
+        assert found.patrol_for <= found.attest_for <= LONGEST, "the market takes no longer one"
 
 
 def test_a_patrol_is_never_longer_than_the_time_for_attesting(store):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from assay.chain import Client, Key, Terms, deploy
+from assay.chain import Client, Key, Terms, Work, deploy
 from assay.chain.node import Node
+from assay.market import Windows
 from assay.roles.network import Network
 from assay.roles.session import Session
 from assay.roles.settings import RoleSettings
@@ -22,6 +23,9 @@ from assay.roles.verifier import VerifierRole
 from assay.roles.worker import Role
 from assay.store import Server, Store
 from assay.words import Blob, TaskState
+
+QUICK = Windows(patrol_for=0)
+"""Nobody patrols: a task settles as soon as its traces are open."""
 
 
 @dataclass
@@ -45,14 +49,14 @@ class Quarter:
             body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
             assert "error" not in httpx2.post(self.url, json=body, trust_env=False).json()
 
-    def post(self, terms: Terms) -> str:
+    def post(self, terms: Terms, work: Work) -> str:
         """Post whatever terms, without any check of ours; pays the escrow."""
-        session = self.submitter.session
-        session.token.approve(session.market.address, session.market.escrow_of(terms))
-        return session.market.post(secrets.token_hex(32), terms)
+        session, posted = self.submitter.session, replace(terms, work=work.digest)
+        session.token.approve(session.market.address, session.market.escrow_of(posted))
+        return session.market.post(secrets.token_hex(32), posted, work)
 
     def state(self, task: str) -> TaskState:
-        return self.submitter.session.market.task(task).state
+        return self.submitter.session.market.state(task)
 
     def turn(self, *roles: Role, times: int = 1) -> None:
         """Let these roles, or all, look at every task, however long they meant to wait."""
@@ -61,12 +65,13 @@ class Quarter:
                 role._not_before.clear()
                 role.turn()
 
-    def until(self, task: str, *states: TaskState, turns: int = 12) -> TaskState:
-        """Turn every role until the task is in one of these states."""
+    def until(self, task: str, *states: TaskState, turns: int = 60) -> TaskState:
+        """Turn every role, a second after the other, until the task is in one of these states."""
         for _ in range(turns):
             if self.state(task) in states:
                 break
             self.turn()
+            self.skip(1)
         return self.state(task)
 
     def lose(self, blob: Blob) -> None:

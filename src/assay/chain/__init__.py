@@ -11,6 +11,7 @@ from .market import Market
 from .reader import EventReader, Rewind, events
 from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
 from .stakes import Member, Role, Stakes
+from .statement import Statement, statement
 
 __all__ = [
     "NO_RESULT",
@@ -32,6 +33,7 @@ __all__ = [
     "Role",
     "Spent",
     "Stakes",
+    "Statement",
     "TaskKey",
     "TaskRecord",
     "Terms",
@@ -44,5 +46,6 @@ __all__ = [
     "move_time",
     "passphrase",
     "spent",
+    "statement",
     "unlock",
 ]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 
 from ..errors import AssayError, ChainUnavailable, InsufficientFunds, MoneyError, Reverted, UsageError
 from .abi import revert_reason
@@ -25,6 +25,7 @@ __all__ = ["BlockRef", "Call", "Client", "RawLog", "TransactionReceipt"]
 
 _NONCE_ATTEMPTS = 10
 _LOG_BLOCKS = 2000
+_RECEIPTS_AT_ONCE = 100
 _TOO_MUCH = ("limit", "range", "too many", "more than", "exceed")  # what RPCs say of a range; there is no agreement
 _TIMESTAMP_PROGRAM = "0x4260005260206000f3"  # returns block.timestamp from a contract creation that is only called
 
@@ -189,6 +190,21 @@ class Client:
     def ask(self, method: str, *params: Any) -> Any:
         """Whatever the chain answers to a JSON-RPC request. Raises ChainUnavailable or another AssayError."""
         return self._ask(method, *params)
+
+    def costs(self, transactions: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Who sent each of these mined transactions, and the wei that it cost."""
+        wanted = list(transactions)
+        found: dict[str, tuple[str, int]] = {}
+        for at in range(0, len(wanted), _RECEIPTS_AT_ONCE):
+            some = wanted[at : at + _RECEIPTS_AT_ONCE]
+            for name, receipt in zip(
+                some, self._rpc.ask_all([("eth_getTransactionReceipt", (name,)) for name in some]), strict=True
+            ):
+                if isinstance(receipt, Failure):
+                    raise _explain(receipt) from receipt
+                price = int(receipt.get("effectiveGasPrice", "0x0"), 16)
+                found[name] = to_checksum_address(receipt["from"]), int(receipt["gasUsed"], 16) * price
+        return found
 
     def _ask(self, method: str, *params: Any) -> Any:
         try:

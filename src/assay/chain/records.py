@@ -134,7 +134,8 @@ def opened(openings: Sequence[Opening]) -> tuple[bytes, bytes]:
 class TaskRecord:
     """All that is known about a task. `preview` is the result as the next attestation will have it drawn.
 
-    `revealed` and `matched` are the positions of verifiers for whom the solver has opened its traces, and who had the same.
+    `attested`, `revealed` and `matched` are the positions of verifiers that have attested, for whom the solver has opened its
+    traces, and who had the same.
     """
 
     task: Task
@@ -143,6 +144,7 @@ class TaskRecord:
     result: Result
     preview: Result
     attestations: int
+    attested: frozenset[int]
     revealed: frozenset[int]
     matched: frozenset[int]
     accusations: int

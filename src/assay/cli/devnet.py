@@ -11,7 +11,8 @@ from .output import answer, console, emit, escape, say
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="A local network: chain, depot, solvers and verifiers, each a process of its own.", no_args_is_help=True
+    help="A local network: chain, depot, solvers, verifiers and whistleblowers, each a process of its own.",
+    no_args_is_help=True,
 )
 
 DIR = typer.Option(None, "--dir", help="Folder of the network; by default under ASSAY_HOME.")
@@ -23,6 +24,7 @@ def up(
     directory: Path | None = DIR,
     solvers: int = typer.Option(2, min=1, max=16, help="How many solvers."),
     verifiers: int = typer.Option(2, min=1, max=16, help="How many verifiers."),
+    whistleblowers: int = typer.Option(0, min=0, max=16, help="How many whistleblowers."),
     as_json: bool = JSON,
 ) -> None:
     """Start the network, or whatever of it does not run."""
@@ -30,11 +32,12 @@ def up(
     from assay.roles.home import default_devnet
 
     devnet = Devnet(directory or default_devnet())
-    devnet.plan(members(solvers, verifiers))
+    devnet.plan(members(solvers, verifiers, whistleblowers=whistleblowers))
     kinds = [member.kind for member in devnet.members]
-    if (kinds.count("solver"), kinds.count("verifier")) != (solvers, verifiers):
+    found = [kinds.count(kind) for kind in ("solver", "verifier", "whistleblower")]
+    if found != [solvers, verifiers, whistleblowers]:
         say(
-            f"[yellow]This network has {kinds.count('solver')} solvers and {kinds.count('verifier')} verifiers already.[/]"
+            f"[yellow]This network has {found[0]} solvers, {found[1]} verifiers and {found[2]} whistleblowers already.[/]"
         )
     try:
         with console.status("starting"):

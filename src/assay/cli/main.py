@@ -12,7 +12,7 @@ import typer
 from assay import __version__
 from assay.errors import AssayError, UsageError
 
-from . import attack, conformance, devnet, doctor, results, roles, simulate, story, submit
+from . import attack, conformance, devnet, doctor, earnings, results, roles, simulate, story, submit
 from .output import emit, escape, say
 
 __all__ = ["app", "main"]
@@ -52,6 +52,8 @@ app.command("cancel")(results.cancel)
 app.command("replay")(results.replay)
 app.command("solver")(roles.solver)
 app.command("verifier")(roles.verifier)
+app.command("whistleblower")(roles.whistleblower)
+app.command("earnings")(earnings.earnings)
 app.command("attack")(attack.attack)
 app.command("doctor")(doctor.doctor)
 app.command("conformance")(conformance.conformance)

@@ -41,8 +41,8 @@ def show_receipt(receipt: Receipt, symbol: str, more: Mapping[str, str] | None =
         table.add_row("ruling", receipt.ruling)
     if receipt.state_root and receipt.outcome == "settled":
         table.add_row("final state", receipt.state_root)
-    for name, value in (more or {}).items():
-        table.add_row(name, Text(value))
+    for name, line in (more or {}).items():
+        table.add_row(name, Text(line))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""`assay solver` and `assay verifier`: take part in a network from this machine."""
+"""`assay solver`, `assay verifier` and `assay whistleblower`: take part in a network from this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from .network import NETWORK, network_file
 from .output import escape, say
 
-__all__ = ["solver", "verifier"]
+__all__ = ["solver", "verifier", "whistleblower"]
 
 DIR = typer.Option(None, "--dir", help="Folder of this role: key, stake, store, log. One process per folder.")
 PORT = typer.Option(0, "--port", help="Port on 127.0.0.1 for progress and blobs; 0 takes a free one.")
@@ -44,6 +44,23 @@ def verifier(
 ) -> None:
     """Check others' work: stake, replay what the lot draws, attest, and be paid. Ctrl-C stops it; the stake stays."""
     _run("verifier", network, directory, leave, port=port, threads=threads, rpc=rpc, cheat=cheat)
+
+
+def whistleblower(
+    share: int = typer.Option(25, "--share", min=1, max=100, help="Percent of all tasks to look at."),
+    replays: int = typer.Option(240, "--replays", min=0, help="Intervals to replay in an hour at most."),
+    others: int = typer.Option(16, "--others", min=0, help="Join beside so many other whistleblowers at most."),
+    doubt: int = typer.Option(25, "--doubt", min=0, max=100, help="Percent of results to take for wrong at first."),
+    network: Path | None = NETWORK,
+    directory: Path | None = DIR,
+    port: int = PORT,
+    threads: int = THREADS,
+    rpc: str | None = RPC,
+    leave: bool = LEAVE,
+) -> None:
+    """Check solvers and verifiers unasked: replay tasks at random while that pays, prove what is wrong, be rewarded."""
+    own = {"share": share, "replays": replays, "others": others, "doubt": doubt}
+    _run("whistleblower", network, directory, leave, port=port, threads=threads, rpc=rpc, **own)
 
 
 def _run(kind: str, network: Path | None, directory: Path | None, leave: bool, **options: object) -> None:

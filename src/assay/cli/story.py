@@ -74,12 +74,12 @@ def _story(devnet: Devnet, threads: int, cheat: str | None) -> tuple[Receipt, di
     from assay.market import quote, read_task
     from assay.roles.digits import digits
     from assay.roles.session import Session
-    from assay.roles.settings import RoleSettings
+    from assay.roles.settings import read_settings
     from assay.roles.submitter import Submitter
 
     from .view import LiveView
 
-    settings = RoleSettings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)
+    settings = read_settings(folder=devnet.folder / "submitter", network=devnet.network_file, threads=threads)
     submitter = Submitter(Session.open("submitter", settings))
     package = read_task(digits(), submitter.session.store)
     price = quote(package.program, package.spec)

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from assay.market import Quote
@@ -43,7 +43,7 @@ class LiveView:
             TextColumn("{task.fields[note]}", markup=False),
             console=console,
         )
-        self._lines: dict[str, int] = {}
+        self._lines: dict[str, TaskID] = {}
         self._live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal else None
 
     def __enter__(self) -> LiveView:
@@ -73,8 +73,8 @@ class LiveView:
         else:
             if snapshot.task.state != self._state:
                 say(self._headline(snapshot).plain)
-            for line in self._bisection.news(snapshot):
-                say(escape(line))
+            for told in self._bisection.news(snapshot):
+                say(escape(told))
         self._state = snapshot.task.state
 
     def wait(self, reason: str) -> None:

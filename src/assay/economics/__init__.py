@@ -15,20 +15,24 @@ from .collateral import (
     split,
 )
 from .jackpot import equilibrium, least_tax, pot_of, share_of, whistleblower_income
+from .patrol import DOUBT, PRIOR_TASKS, Seen, room, suspicion
 from .setting import LOCAL, MAIN, MILLION, NETWORKS, Gas, Setting
 from .terms import Terms, derive
 
 __all__ = [
     "COALITIONS",
+    "DOUBT",
     "LEVELS",
     "LOCAL",
     "MAIN",
     "MILLION",
     "NETWORKS",
+    "PRIOR_TASKS",
     "RATIO",
     "Coalition",
     "Gas",
     "LevelCost",
+    "Seen",
     "Setting",
     "Split",
     "Terms",
@@ -49,7 +53,9 @@ __all__ = [
     "least_verifier_collateral",
     "level_costs",
     "pot_of",
+    "room",
     "share_of",
     "split",
+    "suspicion",
     "whistleblower_income",
 ]

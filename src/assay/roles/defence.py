@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from assay.chain import TaskRecord
 from assay.dispute.defender import Defender
 from assay.dispute.record import Game, Turn
 from assay.dispute.showing import show_data, show_leaf
 from assay.dispute.testimony import Liar, Testimony
 from assay.engine import exact
-from assay.proof import Runner, State, build_trajectory, decode_state, state_root
+from assay.errors import Reverted
+from assay.proof import Runner, build_trajectory
 from assay.solve import Journal
 from assay.words import Kind, Task, Trajectory
 
 from .cheats import Manner, cheat_of
 from .disputes import Dispute, Disputes
+from .memory import Memory
 from .session import Session
 
 __all__ = ["Defence"]
@@ -22,8 +27,8 @@ __all__ = ["Defence"]
 class Defence:
     """What a solver says when it is challenged: what a replay says, if that is what it committed to.
 
-    If it is not, a fault of the machine has spoilt the interval: an honest solver says so before it has answered, and loses
-    the work only. A dishonest one stands by its checkpoint.
+    If it is not, a fault of the machine has spoilt the interval. An honest solver says so as soon as it knows, and before it
+    has answered anything: then it loses the work only. A dishonest one stands by its checkpoint.
     """
 
     def __init__(self, session: Session, disputes: Disputes) -> None:
@@ -31,64 +36,99 @@ class Defence:
         self.disputes = disputes
         self._cheat = cheat_of(session.settings.cheat, "solver")
         self._manner = Manner.parse(session.settings.manner)
-        self._runner: tuple[str, Runner] | None = None
+        self._memory: tuple[str, Memory] | None = None
         self._players: dict[tuple[str, int], Defender] = {}
+        self._insist: set[str] = set()
 
     def answer(self, record: TaskRecord) -> None:
         """Move in every dispute in which it is the solver's turn, and end those whose challenger is late."""
-        for dispute, game in list(self.disputes.waiting_for(record.task.id, Turn.SOLVER)):
+        if record.games == 0:
+            return
+        waiting = list(self.disputes.waiting_for(record.task.id, Turn.SOLVER))
+        if waiting and self.concede(record, self._named(record)):
+            return
+        for dispute, game in waiting:
             now = self.session.client.now()
             if now > game.deadline or not self._manner.speaks(len(dispute.history), now, game.deadline):
                 continue
             if dispute.kind in (Kind.LEAF, Kind.DATA):
                 self._show(record, dispute, game)
-                continue
-            player = self._player(record.task, dispute)
-            if player is None:
-                self.session.market.concede(record.task.id, dispute.interval)
-                self.session.log.warning("conceded a fault", task=record.task.id, interval=dispute.interval)
-                return
-            self.disputes.move(dispute, player.move(game), record)
+            else:
+                self.disputes.move(dispute, self._player(record.task, dispute).move(game), record)
         self.disputes.expire(record, against=Turn.CHALLENGER)
 
-    def _show(self, record: TaskRecord, dispute: Dispute, game: Game) -> None:
-        trajectory = self._trajectory(record.task)
-        if dispute.kind is Kind.LEAF:
-            self.disputes.move(dispute, show_leaf(trajectory, game), record)
-            return
-        runner = self._prepared(record.task)
-        state = self._state(runner, trajectory, game.mark)
-        self.disputes.move(dispute, show_data(runner.executable.program, state, game), record)
+    def inspect(self, record: TaskRecord) -> bool:
+        """Look at what a verifier may have found, if it did not attest to what was revealed; concede what is wrong.
 
-    def _player(self, task: Task, dispute: Dispute) -> Defender | None:
-        """Who answers for an interval; None if it was computed wrongly, by no intent of this solver's."""
+        Before anybody disputes it: the submitter has its money back at once, nobody's bonds are tied up, and no other finding
+        that is opened meanwhile can take away the right to concede. Returns whether a fault was conceded.
+        """
+        doubted = (k for j in sorted(record.revealed - record.matched) for k in record.drawn_intervals(j))
+        return self.concede(record, doubted)
+
+    def concede(self, record: TaskRecord, intervals: Iterator[int]) -> bool:
+        """Concede the first of `intervals` that a replay shows to be wrong; whether that was done.
+
+        Not if an answer was given already or the market has refused once: then there is no way back.
+        """
+        task = record.task.id
+        honest = self._cheat is None or self._manner.manner == "concede"
+        if not honest or task in self._insist or self.session.market.has_answered(task):
+            return False
+        wrong = next((k for k in intervals if self._memory_of(record.task).wrong(k)), None)
+        if wrong is None:
+            return False
+        try:
+            self.session.market.concede(task, wrong)
+        except Reverted as refused:
+            self._insist.add(task)
+            self.session.log.warning("not conceded", task=task, interval=wrong, reason=refused.message)
+            return False
+        self.session.log.warning("conceded a fault", task=task, interval=wrong)
+        return True
+
+    def _named(self, record: TaskRecord) -> Iterator[int]:
+        """The intervals that open disputes name; what a demand for data needs is the interval before that checkpoint, too."""
+        for dispute in self.disputes.of(record.task.id):
+            game = dispute.current()
+            if game is not None and dispute.kind is not Kind.LEAF:
+                yield dispute.interval
+                if dispute.kind is Kind.DATA and game.mark:
+                    yield game.mark - 1
+
+    def _show(self, record: TaskRecord, dispute: Dispute, game: Game) -> None:
+        memory = self._memory_of(record.task)
+        if dispute.kind is Kind.LEAF:
+            self.disputes.move(dispute, show_leaf(memory.trajectory, game), record)
+            return
+        program = memory.runner.executable.program
+        self.disputes.move(dispute, show_data(program, memory.state(game.mark), game), record)
+
+    def _player(self, task: Task, dispute: Dispute) -> Defender:
+        """Who answers for an interval."""
         key = task.id, dispute.interval
         if key not in self._players:
-            runner, trajectory, k = self._prepared(task), self._trajectory(task), dispute.interval
+            memory, k = self._memory_of(task), dispute.interval
+            runner, before = memory.runner, memory.state(k)
             start, stop = runner.spec.bounds(k)
-            before = self._state(runner, trajectory, k)
-            honest = Testimony(runner, before, start, stop, exact.compile)
-            committed = trajectory.checkpoints[k + 1].state_root
-            told: Testimony = honest
-            if dispute.kind is Kind.INTERVAL and state_root(honest.state_at(stop)).hex() != committed:
-                if self._cheat is None or self._manner.manner == "concede":
-                    return None
-                claimed = dict(self._state(runner, trajectory, k + 1))
-                told = Liar(runner, before, start, stop, exact.compile, claimed=claimed)
+            told = Testimony(runner, before, start, stop, exact.compile)
+            if dispute.kind is Kind.INTERVAL and memory.wrong(k):
+                # Nothing is left to say for it but what was committed. It ends sooner than by silence.
+                told = Liar(runner, before, start, stop, exact.compile, claimed=dict(memory.state(k + 1)))
             self._players = {key: Defender(told)}
         return self._players[key]
 
-    def _prepared(self, task: Task) -> Runner:
-        if self._runner is None or self._runner[0] != task.spec:
+    def _memory_of(self, task: Task) -> Memory:
+        if self._memory is None or self._memory[0] != task.id:
             spec = self.session.spec(task.spec)
-            self._runner = task.spec, self.session.runner(spec, self.session.program(spec))
-        return self._runner[1]
+            runner = self.session.runner(spec, self.session.program(spec))
+            self._memory = task.id, Memory(runner, self._trajectory(task, runner), self.session.read)
+        return self._memory[1]
 
-    def _trajectory(self, task: Task) -> Trajectory:
-        journal = Journal(self.session.folder_of(task.id) / "journal.jsonl")
-        spec = self.session.spec(task.spec)
-        trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
-        return self._cheat.forge(trajectory, spec) if self._cheat else trajectory
+    def _trajectory(self, task: Task, runner: Runner) -> Trajectory:
+        journal = Journal(self._journal(task))
+        trajectory = build_trajectory(runner.spec, (entry.checkpoint for entry in journal.entries))
+        return self._cheat.forge(trajectory, runner.spec) if self._cheat else trajectory
 
-    def _state(self, runner: Runner, trajectory: Trajectory, checkpoint: int) -> State:
-        return decode_state(self.session.read(trajectory.checkpoints[checkpoint].blob), runner.ports)
+    def _journal(self, task: Task) -> Path:
+        return self.session.folder_of(task.id) / "journal.jsonl"

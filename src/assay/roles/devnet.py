@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from assay.chain import Client, Role, Stakes
@@ -33,14 +34,16 @@ STARTS = 20
 
 @dataclass(frozen=True)
 class Member:
-    """One process of the network. `kind` is chain, depot, solver or verifier."""
+    """One process of the network. `kind` is chain, depot, solver, verifier or whistleblower."""
 
     name: str
     kind: str
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None, threads: int = 1) -> list[Member]:
+def members(
+    solvers: int = 2, verifiers: int = 2, cheat: str | None = None, threads: int = 1, whistleblowers: int = 0
+) -> list[Member]:
     """The members of a local network, in the order in which they start. `cheat` makes the roles it is about dishonest."""
     from .cheats import CHEATS
 
@@ -53,6 +56,10 @@ def members(solvers: int = 2, verifiers: int = 2, cheat: str | None = None, thre
             cheating = cheat is not None and role == kind and index in dishonest
             options = {"threads": str(threads)} | ({"cheat": cheat} if cheating and cheat else {})
             found.append(Member(f"{kind}-{index}", kind, options))
+    for index in range(1, whistleblowers + 1):
+        # On a network of one's own there are few tasks, and somebody started a whistleblower to see it at work.
+        options = {"threads": str(threads), "share": "100"}
+        found.append(Member(f"whistleblower-{index}", "whistleblower", options))
     return found
 
 
@@ -158,14 +165,29 @@ class Devnet:
             if child is not None:
                 child.wait()
 
+    def halt(self, name: str, meanwhile: Callable[[], None]) -> None:
+        """End a member, call `meanwhile`, and let it be started again."""
+        with self._lock:
+            end(self.folder / name)
+            child = self._children.pop(name, None)
+            if child is not None:
+                child.wait()
+            meanwhile()
+
     def settle_in(self, *names: str) -> None:
-        """Wait until every solver and verifier, or those of these names, has staked and serves its page."""
+        """Wait until every solver and verifier, or those of these names, has staked and serves its page.
+
+        A whistleblower only has to serve: it stakes when that pays.
+        """
         network = Network.load(self.network_file)
         with Client(network.rpc) as client:
             stakes = Stakes(client, network.contracts.stakes)
             for member in self.members:
                 if member.kind not in (CHAIN, DEPOT) and (not names or member.name in names):
-                    self.wait_for(member.name, lambda m=member: self._serves(m.name) and self._staked(m, stakes))
+                    self.wait_for(member.name, partial(self._ready, member, stakes))
+
+    def _ready(self, member: Member, stakes: Stakes) -> bool:
+        return self._serves(member.name) and (member.kind == "whistleblower" or self._staked(member, stakes))
 
     def _staked(self, member: Member, stakes: Stakes) -> bool:
         key = read_json(self.folder / member.name / "key.json")

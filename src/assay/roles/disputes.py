@@ -35,6 +35,7 @@ class Dispute:
     """What the referee got: the arguments of the event `Executed`."""
     ended: dict[str, Any] | None = None
     moves: int = 0
+    _heard: tuple[str, dict[str, Any]] | None = None
 
     def current(self) -> Game | None:
         """The record while somebody has to move."""
@@ -52,9 +53,12 @@ class Dispute:
             case "Shown" if self.record:
                 self.history.append((self.record, Show(bytes(event.args["data"]))))
             case "Executed":
-                self.executed = event.args
+                self._heard = event.transaction, event.args
             case "Ended":
                 self.ended = event.args
+                # Anybody may have the referee execute something in a game's name; what counts is what ended it.
+                if self._heard and self._heard[0] == event.transaction:
+                    self.executed = self._heard[1]
 
 
 class Disputes:
@@ -104,8 +108,9 @@ class Disputes:
 
     def expire(self, record: TaskRecord, against: Turn) -> bool:
         """End the games in which the other side's clock has run out; whether there was one."""
-        now, ended = self.session.client.now(), False
-        for dispute, game in list(self.waiting_for(record.task.id, against)):
+        waiting, ended = list(self.waiting_for(record.task.id, against)), False
+        now = self.session.client.now() if waiting else 0
+        for dispute, game in waiting:
             if now > game.deadline:
                 self.move(dispute, Expire(), record)
                 ended = True

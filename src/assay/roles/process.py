@@ -28,7 +28,7 @@ __all__ = ["main", "open_role", "run_member", "run_role"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line of a member and run it until SIGTERM. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m assay.roles.process")
-    parser.add_argument("kind", choices=("chain", "depot", "solver", "verifier"))
+    parser.add_argument("kind", choices=("chain", "depot", "solver", "verifier", "whistleblower"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int)
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=int)
     parser.add_argument("--only")
     parser.add_argument("--dev", action="store_true", default=None, help="a chain whose time can be moved, for tests")
+    parser.add_argument("--share", type=int)
     parser.add_argument("--follow-parent", type=int, metavar="PID")
     given = parser.parse_args(arguments)
     if given.follow_parent is not None:
@@ -74,18 +75,22 @@ def run_member(kind: str, folder: Path, port: int, **options: object) -> None:
 
 
 def run_role(kind: str, folder: Path, **options: object) -> None:
-    """Be a solver or verifier with these settings (None: not given) until the process is asked to stop."""
+    """Be a solver, verifier or whistleblower with these settings (None: not given) until the process is asked to stop."""
     signal.signal(signal.SIGTERM, _stop)
     open_role(kind, folder, **options).run()
 
 
 def open_role(kind: str, folder: Path, **options: object) -> Role:
-    """The solver or verifier in `folder`, with these settings (None: not given)."""
+    """The solver, verifier or whistleblower in `folder`, with these settings (None: not given)."""
     settings = read_settings(folder=folder, **options)
     if kind == "solver":
         from .solver import SolverRole
 
         return SolverRole.open(settings)
+    if kind == "whistleblower":
+        from .whistleblower import WhistleblowerRole
+
+        return WhistleblowerRole.open(settings)
     from .verifier import VerifierRole
 
     return VerifierRole.open(settings)

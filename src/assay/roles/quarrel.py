@@ -60,8 +60,7 @@ class Quarrel:
         now, result = self.session.client.now(), record.result
         if not result.committed_at + record.terms.patrol_for < now <= record.task.deadline:
             return
-        if record.work.bond:
-            self.session.token.approve(self.disputes.games.address, BONDS * record.work.bond)
+        self._allow(record)
         key, words, work = record.words()
         if sealed.kind is Kind.LEAF:
             self.disputes.games.make("game", "open_leaf", key, words, work, sealed.interval, sealed.salt)
@@ -105,9 +104,16 @@ class Quarrel:
         except UsageError as error:
             self.session.log.warning("nothing to challenge", task=record.task.id, message=error.message)
             return
+        self._allow(record)
         note = player.claim(dispute.record)
         self.session.board.post(record.task.id, "disputing", dispute.moves, dispute.moves + 1, note=note)
         self.disputes.move(dispute, move, record)
+
+    def _allow(self, record: TaskRecord) -> None:
+        """Let the game take the bond of the next level. Several games share one allowance, so it is looked at each time."""
+        session, games, bond = self.session, self.disputes.games.address, record.work.bond
+        if bond and session.token.allowance(session.address, games) < bond:
+            session.token.approve(games, BONDS * bond)
 
     def _testimony(self, runner: Runner, trajectory: Trajectory, interval: int) -> Testimony:
         state = decode_state(self.session.read(trajectory.checkpoints[interval].blob), runner.ports)

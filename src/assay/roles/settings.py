@@ -7,13 +7,14 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from assay.economics import DOUBT
 from assay.errors import ConfigError
 
 __all__ = ["RoleSettings", "read_settings"]
 
 
 class RoleSettings(BaseSettings):
-    """How one solver, verifier or submitter runs. Amounts are in the currency's smallest unit, times in seconds."""
+    """How one role runs. Amounts are in the currency's smallest unit, times in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="forbid")
 
@@ -37,6 +38,14 @@ class RoleSettings(BaseSettings):
     """How a dishonest solver behaves when it has to answer in a dispute: answer, concede, late, or silent:NUMBER."""
     accomplice: Path | None = None
     """The folder of the solver that a colluding verifier belongs to."""
+    share: int = Field(25, ge=1, le=100)
+    """Percent of all tasks that a whistleblower patrols."""
+    replays: int = Field(240, ge=0)
+    """Intervals that it replays in an hour at most."""
+    others: int = Field(16, ge=0)
+    """Whistleblowers beside whom it joins at most, however much there is to find."""
+    doubt: int = Field(DOUBT // 10_000, ge=0, le=100)
+    """Percent of results that it takes to be wrong before it has seen any."""
 
     @property
     def network_file(self) -> Path:
@@ -44,7 +53,7 @@ class RoleSettings(BaseSettings):
         return self.network or self.folder.parent / "network.json"
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

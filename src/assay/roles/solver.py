@@ -175,7 +175,8 @@ class SolverRole(Role):
                 market.reveal(task.id, j, openings)
                 self.log.info("revealed", task=task.id, position=j)
             record = market.record(task.id)
-        self.push(record, mine=True)
+        if not self.defence.inspect(record):
+            self.push(record, mine=True)
 
 
 def _compile(program: Program) -> Executable:

@@ -109,7 +109,8 @@ class Submitter:
     def snapshot(self, task_id: str) -> Snapshot:
         """How the task stands now. Raises NotFoundError."""
         record = self.session.market.record(task_id)
-        task, disputes = record.task, ()
+        task = record.task
+        disputes: tuple[Dispute, ...] = ()
         if record.games or task.state is TaskState.REFUNDED:
             disputes = tuple(self.disputes.of(task_id))
         waits = self._waits_for(record, disputes)

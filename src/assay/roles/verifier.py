@@ -14,7 +14,7 @@ from assay.errors import BlobMissing, MismatchError, UnavailableError
 from assay.observe import read_json, write_json
 from assay.proof import Runner
 from assay.verify import Sealed, audit, echo, read_trajectory, trajectory_limit
-from assay.words import Task, TaskState, Trajectory, parse
+from assay.words import Blob, Task, TaskState, Trajectory, parse
 
 from .cheats import Griefer, cheat_of, slandered, told
 from .quarrel import Quarrel
@@ -24,6 +24,12 @@ from .worker import Role
 __all__ = ["Auditor", "VerifierRole"]
 
 DISPUTABLE = (TaskState.AUDITED, TaskState.DISPUTED)
+
+LEAST_SEAL = 2**128
+"""Smaller words in the place of a seal say that it was opened (market.vy)."""
+
+REPLAYS = 3
+"""How often an audit is begun again because this machine did not find the same thing wrong twice."""
 
 
 class Auditor(Role):
@@ -61,21 +67,50 @@ class Auditor(Role):
         commitment, runner = record.result.commitment, self.prepared(record)
         if commitment.trajectory.size > trajectory_limit(runner.spec):
             raise MismatchError("The announced trajectory is larger than any.", step=0)
-        return read_trajectory(self.session.read(commitment.trajectory), commitment, runner.spec, runner)
+        return read_trajectory(self.read(commitment.trajectory), commitment, runner.spec, runner)
+
+    def read(self, blob: Blob) -> bytes:
+        """The bytes of a blob. Raises BlobMissing only if every depot says that it has it not.
+
+        Where a depot is silent, this machine's own connection may be at fault, and nobody is accused for that.
+        """
+        try:
+            return self.session.read(blob)
+        except BlobMissing as missing:
+            if missing.evidence.get("silent") or not missing.evidence.get("reasons"):
+                raise UnavailableError(f"No depot answers: {missing.message}", **missing.evidence) from missing
+            raise
 
     def audit(self, record: TaskRecord, intervals: tuple[int, ...]) -> Sealed:
-        """Replay intervals of a task."""
-        task, board = record.task, self.session.board
-        board.post(task.id, "replaying", 0, len(intervals))
+        """Replay intervals of a task; what is found wrong is replayed again, since a fault of this machine costs bonds.
+
+        Raises UnavailableError if it never finds the same twice.
+        """
+        for _ in range(REPLAYS):
+            found = self._replay(record, intervals)
+            if found.matched or found.withheld:
+                return found
+            again = self._replay(record, (found.interval,))
+            if (again.kind, again.step, again.found_root) == (found.kind, found.step, found.found_root):
+                return found
+            self.log.warning("own fault", task=record.task.id, interval=found.interval, found=found.found_root)
+        raise UnavailableError("This machine does not compute the same twice.", task=record.task.id)
+
+    def _replay(self, record: TaskRecord, intervals: tuple[int, ...]) -> Sealed:
+        self.show(record.task, 0, len(intervals))
         return audit(
-            task.id,
+            record.task.id,
             self.session.address,
             self.prepared(record),
             lambda: self.trajectory(record),
-            self.session.read,
+            self.read,
             intervals,
-            lambda done, total: board.post(task.id, "replaying", done, total),
+            lambda done, total: self.show(record.task, done, total),
         )
+
+    def show(self, task: Task, done: int, total: int) -> None:
+        """Tell on this role's page how far the replay is."""
+        self.session.board.post(task.id, "replaying", done, total)
 
     def stand_by(self, record: TaskRecord) -> None:
         """Open and play the dispute about what this role has sealed."""
@@ -83,6 +118,19 @@ class Auditor(Role):
         if sealed is None:
             raise UnavailableError("The sealed finding is gone.", task=record.task.id)
         self.quarrel.pursue(record, sealed, lambda: self.prepared(record), lambda: self._listed(record))
+
+    def finished(self, record: TaskRecord) -> None:
+        """Collect what a finished task left to this role, and free what a finding of its has locked."""
+        super().finished(record)
+        sealed, market, me = self.sealed(record.task), self.session.market, self.session.address
+        if sealed is None or sealed.matched:
+            return
+        task = record.task.id
+        # A drawn verifier that was not revealed for has to show that it had sealed the finding.
+        hidden = int(market.sealed(task, me), 16) >= LEAST_SEAL and market.condemned_at(task) > 0
+        if market.accusing(task, me) or hidden:
+            market.release(task, me, int(sealed.kind), sealed.interval, sealed.salt)
+            self.log.info("released", task=task)
 
     def _listed(self, record: TaskRecord) -> Trajectory:
         """The trajectory as it was published, whether it keeps the rules or not: that is what the dispute is about."""
@@ -101,9 +149,9 @@ class VerifierRole(Auditor):
         if self._cheat and task.state.name == self._cheat.silent:
             return
         drawn = me in task.verifiers
-        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
+        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(record):
             self._attest(record)
-        elif task.state in DISPUTABLE and drawn and self._attested(task) and not self._sealed_match(task):
+        elif task.state in DISPUTABLE and drawn and self._attested(record) and not self._sealed_match(task):
             self.stand_by(record)
             self.push(record, mine=False)
         else:
@@ -112,8 +160,10 @@ class VerifierRole(Auditor):
     def _in_time(self, task: Task) -> bool:
         return self.session.client.now() <= task.deadline
 
-    def _attested(self, task: Task) -> bool:
-        return int(self.session.market.sealed(task.id, self.session.address), 16) != 0
+    def _attested(self, record: TaskRecord) -> bool:
+        task, me = record.task, self.session.address
+        # Who has accused before it was drawn has sealed as well, and can't attest any more.
+        return task.verifiers.index(me) in record.attested or int(self.session.market.sealed(task.id, me), 16) != 0
 
     def _sealed_match(self, task: Task) -> bool:
         sealed = self.sealed(task)

@@ -84,8 +84,8 @@ class Fetcher:
                 unanswered = isinstance(error, httpx2.TransportError | UnavailableError)
                 silent = silent or (unanswered and not isinstance(error, BlobMissing))
         asked = f"{len(reasons)} sources asked" if reasons else "no sources known"
-        evidence = {"sha256": sha256, "size": size, "reasons": reasons, "silent": silent}
-        raise BlobMissing(f"blob {sha256[:12]}… cannot be had: {asked}", **evidence)
+        what = f"blob {sha256[:12]}… cannot be had: {asked}"
+        raise BlobMissing(what, sha256=sha256, size=size, reasons=reasons, silent=silent)
 
     def __call__(self, blob: Blob) -> Path:
         """`fetch`: a fetcher is itself a source of blobs."""
@@ -189,6 +189,8 @@ def cut_off(seconds: float) -> Iterator[dict[str, Any]]:
 
 
 def _pour(response: httpx2.Response, sink: Sink) -> None:
+    if response.status_code in BUSY or response.status_code >= 500:
+        raise UnavailableError(f"it answered {response.status_code}")
     if response.status_code != 200:
         raise BlobMissing(f"it answered {response.status_code}")
     for piece in response.iter_raw():

@@ -95,7 +95,7 @@ def task_terms(audited: int) -> tuple[Terms, Work]:
     roots = (DRAW.randbytes(32).hex() for _ in range(5))
     work = Work(next(roots), next(roots), next(roots), next(roots), 50_000, 64, 7, 32, 3600, 600, 5_000_000)
     counts = {"steps": 20 * INTERVALS, "interval": 20, "price": 5_000_000, "fee": 500_000}
-    audit = {"verifiers": 1, "audit_intervals": AUDITED, "collateral": 20_000_000, "verifier_collateral": 5_000_000}
+    audit = {"verifiers": 1, "audit_intervals": audited, "collateral": 20_000_000, "verifier_collateral": 5_000_000}
     windows = {"open_for": 3600, "work_for": 86400, "patrol_for": 0, "attest_for": 3600, "reveal_for": 1800}
     return Terms(work.digest, next(roots), **counts, **audit, **windows), work
 

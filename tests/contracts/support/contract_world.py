@@ -235,6 +235,7 @@ class Life:
         self.sworn = Sworn()
         self.sworn_before_draw = self.sworn
         self.is_settled = False
+        self.sealers: set[Any] = set()
 
     @cached_property
     def result(self) -> Result:
@@ -287,6 +288,12 @@ class Life:
         self.sworn = Sworn(root, final, b"\x33" * 32, 4711, told["committed_at"], told["anchor"], told["seats"])
         return self
 
+    def reanchored(self) -> Life:
+        """The result is as the last call, which took a new block for the draw, has left it."""
+        told = event(self.market, "Reanchored")
+        self.sworn = self.sworn._replace(anchor=told["anchor"], seats=told["seats"], seed=bytes(32), verifiers=[])
+        return self
+
     def drawn(self) -> Life:
         """A stranger draws, one block later."""
         self.world.mine()
@@ -318,6 +325,7 @@ class Life:
         for j in positions or range(self.terms.verifiers):
             sworn = self.sworn if self.market.results(self.id) == self.sworn.hash else self.sworn_before_draw
             self.market.attest(self.key, sworn, self.match_of(j), sender=self.drawn_verifiers[j])
+            self.sealers.add(self.drawn_verifiers[j])
         return self
 
     def attested_lazily(self, position: int) -> Life:

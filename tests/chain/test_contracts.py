@@ -28,7 +28,7 @@ def test_a_task_is_solved_audited_and_paid(cast: Cast, tmp_path: Path) -> None:
     reader.acknowledge()
 
     task, terms = cast.post()
-    assert market.escrow_of(terms) == 5600
+    assert terms.escrow == 5600
     assert cast.deployment.connect(cast.submitter)[0].balance_of(market.address) == 5600
     found = market.task(task)
     told = (found.state, found.submitter, found.solver, found.spec)
@@ -201,8 +201,8 @@ def test_a_post_that_is_repeated_is_paid_once(cast: Cast) -> None:
 
 
 HEARD_BY_CONTRACTS = {
-    "market": {"dispute", "answered", "rule"},
-    "stakes": {"lock", "unlock", "slash", "verifiers_beside"},
+    "market": {"dispute", "answered", "rule", "replace", "vindicate"},
+    "stakes": {"lock", "engage", "unlock", "slash", "verifiers_beside"},
     "game": {"conclude"},
     "evidence": {"question"},
     "trajectory": {"leaf"},
@@ -210,10 +210,11 @@ HEARD_BY_CONTRACTS = {
 """What only other contracts call."""
 
 READ_OFF = {
-    "market": {"proof_depth", "results", "charged", "condemned_at", "faultless_until"},
+    "market": {"results", "charged", "condemned_at", "faultless_until"},
     "game": {"market", "evidence", "trajectory", "token"},
     "evidence": {"referee"},
     "stakes": {"market"},
+    "jackpot": {"market", "token", "seals", "answers", "accusers"},
 }
 """Views for people who look at a deployment; the product has the same from its own words or from events."""
 
@@ -235,8 +236,9 @@ def test_every_function_of_the_contracts_has_a_method() -> None:
         "game": methods("games") | made,
         "evidence": made,
         "trajectory": made,
+        "jackpot": methods("jackpot"),
     }
-    assert set(CONTRACTS) == called.keys() | {"arithmetic", "referee"}
+    assert set(CONTRACTS) == called.keys() | {"arithmetic", "referee", "rules"}
     for name, functions in called.items():
         in_abi = {entry["name"] for entry in artifact(name).abi if entry["type"] == "function"}
         constants = {entry for entry in in_abi if entry.isupper()}

@@ -84,7 +84,7 @@ def test_code_fits_on_a_chain(name: str) -> None:
 
 def test_every_function_and_event_of_the_market_is_in_the_abi() -> None:
     names = {entry["name"] for entry in artifact("market").abi if entry["type"] in ("function", "event")}
-    assert {"post", "draw", "reveal", "dispute", "rule", "expire", "withdraw", "Settled", "LazyVerifier"} <= names
+    assert {"post", "draw", "reveal", "dispute", "rule", "settle", "withdraw", "Settled", "LazyVerifier"} <= names
 
 
 def test_an_unknown_contract_is_refused() -> None:

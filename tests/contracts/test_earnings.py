@@ -120,7 +120,7 @@ def a_life(seed: int) -> None:
                 case "money":
                     town.money_moves(who, (who + 1) % 6, draw.randrange(10**9))
                 case "push":
-                    town.push(task, who, draw.choice(("settle", "expire")))
+                    town.push(task, who, "settle")
                 case "concede":
                     town.concede(task)
             if draw.random() < 0.2:

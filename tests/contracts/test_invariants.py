@@ -222,7 +222,7 @@ class Town(RuleBasedStateMachine):
         if life := self.life(task):
             self.attempt(self.world.market.release, life.key, self.people[who], *LIE, sender=self.people[5])
 
-    @rule(task=task, who=who, push=st.sampled_from(["settle", "settle", "expire"]))
+    @rule(task=task, who=who, push=st.just("settle"))
     def push(self, task: int, who: int, push: str) -> None:
         if life := self.life(task):
             self.attempt(getattr(self.world.market, push), life.key, life.sworn, sender=self.people[who])
@@ -368,7 +368,7 @@ class Town(RuleBasedStateMachine):
         self.ends.update(STATES[life.state] for life in self.lives)
         for task, one in sorted(self.games):  # the game's own clocks end every game
             next(life for life in self.lives if life.id == task).ruled(one, False)
-        for _ in range(2):
+        for _ in range(3):
             self.world.mine(seconds=10_000)
             for life in self.lives:
                 if life.state not in (SETTLED, REFUNDED):

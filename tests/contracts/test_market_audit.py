@@ -179,7 +179,7 @@ def test_reveal_of_many_shapes(world: World, steps: int, interval: int, verifier
     task = world.task(steps=steps, interval=interval, verifiers=verifiers, audit_intervals=audit)
     task.posted().accepted().committed().drawn().attested()
     assert task.revealed().state == SETTLED
-    assert len(task.result.levels) - 1 == world.market.proof_depth(task.terms)
+    assert len(task.result.levels) - 1 == world.rules.proof_depth(task.terms)
 
 
 @pytest.mark.parametrize("word", range(8), ids=["digest", "previous", "state", "batches", *["proof"] * 4])

@@ -36,12 +36,14 @@ def test_the_market_knows_its_currency_and_registry(world: World) -> None:
     assert world.market.stakes() == world.stakes.address
     assert world.market.game() == world.game.address
     assert (world.market.verifier_lock(), world.market.whistleblower_lock()) == (VERIFIER_LOCK, WHISTLEBLOWER_LOCK)
-    right = [world.token.address, world.stakes.address, world.rules.address, world.game.address]
+    right = [world.token, world.stakes, world.rules, world.game, world.jackpot]
+    right = [one.address for one in right]
     for place, wrong, reason in [
         (0, world.stranger, "market: token"),
         (1, world.stranger, "market: stakes"),
         (2, world.stranger, "market: rules"),
         (3, NOBODY, "market: game"),
+        (4, NOBODY, "market: jackpot"),
     ]:
         with pytest.raises(Revert, match=reason):
             deploy("market", *(("address", wrong if i == place else one) for i, one in enumerate(right)))
@@ -66,7 +68,7 @@ def test_post_pulls_the_escrow(world: World) -> None:
     task = world.task()
     money = world.token.balanceOf(world.submitter)
     assert task.state == NONE
-    assert world.market.escrow_of(task.terms) == task.terms.escrow == 1_140_000
+    assert world.rules.escrow_of(task.terms) == task.terms.escrow == 1_140_000
     assert world.market.post(task.salt, task.terms, task.work, sender=world.submitter) == task.id
     assert event(world.market, "Posted") == {
         "id": task.id,
@@ -200,7 +202,7 @@ def test_terms_at_their_limits(world: World, changes: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(("intervals", "depth"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (2**20 - 1, 20)])
 def test_proof_depth_is_that_of_the_padded_tree(world: World, intervals: int, depth: int) -> None:
-    assert world.market.proof_depth(Terms(steps=3 * intervals - 1, interval=3, audit_intervals=1)) == depth
+    assert world.rules.proof_depth(Terms(steps=3 * intervals - 1, interval=3, audit_intervals=1)) == depth
     if intervals < 10:
         assert len(Result.random(3 * intervals - 1, 3, b"").levels) == depth + 1
 
@@ -349,7 +351,6 @@ def test_an_unknown_task_can_do_nothing(world: World) -> None:
         lambda: game.dispute(key, sworn, who, 1, 0, task.id, sender=who),
         lambda: game.rule(key, sworn, who, True, sender=who),
         lambda: market.settle(key, sworn, sender=who),
-        lambda: market.expire(key, sworn, sender=who),
         lambda: market.release(key, who, 0, 0, task.id, sender=who),
     ):
         with boa.reverts("market: state"):

@@ -52,7 +52,7 @@ class Quarter:
     def post(self, terms: Terms, work: Work) -> str:
         """Post whatever terms, without any check of ours; pays the escrow."""
         session, posted = self.submitter.session, replace(terms, work=work.digest)
-        session.token.approve(session.market.address, session.market.escrow_of(posted))
+        session.token.approve(session.market.address, posted.escrow)
         return session.market.post(secrets.token_hex(32), posted, work)
 
     def state(self, task: str) -> TaskState:

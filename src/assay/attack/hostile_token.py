@@ -154,4 +154,4 @@ def _post(arena: Arena, market: Market) -> str:
 
 
 def _escrow(arena: Arena, market: Market) -> int:
-    return market.escrow_of(_task(arena, market)[0])
+    return _task(arena, market)[0].escrow

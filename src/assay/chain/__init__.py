@@ -5,6 +5,7 @@ from .contract import ZERO_ADDRESS, Token
 from .deployment import Deployment, deploy
 from .event import Event
 from .games import Games
+from .jackpot import Change, Jackpot, Truth, forced_interval
 from .keys import Key, create, passphrase, unlock
 from .local import Spent, move_time, spent
 from .market import Market
@@ -18,11 +19,13 @@ __all__ = [
     "ZERO_ADDRESS",
     "BlockRef",
     "Call",
+    "Change",
     "Client",
     "Deployment",
     "Event",
     "EventReader",
     "Games",
+    "Jackpot",
     "Key",
     "Market",
     "Member",
@@ -39,10 +42,12 @@ __all__ = [
     "Terms",
     "Token",
     "TransactionReceipt",
+    "Truth",
     "Work",
     "create",
     "deploy",
     "events",
+    "forced_interval",
     "move_time",
     "passphrase",
     "spent",

@@ -34,6 +34,7 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     referee: str
     arithmetic: str
     rules: str
+    jackpot: str
     chain_id: int
     block: int
 
@@ -82,7 +83,7 @@ def deploy(
 ) -> Deployment:
     """Create all contracts, and the play money unless `token` names an ERC-20. Stakes in its smallest unit.
 
-    Stakes, market and game need each other's addresses, which follow from the deployer's address and count of transactions:
+    Stakes, market, game and jackpot need each other's addresses, which follow from the deployer's address and count of transactions:
     nobody may send with this key meanwhile. Raises MoneyError if a contract is not where the others look for it.
     """
     block = client.head().number + 1
@@ -92,18 +93,19 @@ def deploy(
     evidence, trajectory = _create(client, "evidence", referee), _create(client, "trajectory")
     rules = _create(client, "rules")
     count = client.transaction_count()
-    stakes, market, game = (created_address(client.address, count + n) for n in range(3))
+    stakes, market, game, jackpot = (created_address(client.address, count + n) for n in range(4))
     minima = (solver_minimum, verifier_minimum, whistleblower_minimum)
     made = (
         _create(client, "stakes", token, market, *minima, unbonding),
-        _create(client, "market", token, stakes, rules, game),
+        _create(client, "market", token, stakes, rules, game, jackpot),
         _create(client, "game", token, market, evidence, trajectory),
+        _create(client, "jackpot", token, market),
     )
-    if made != (stakes, market, game):
+    if made != (stakes, market, game, jackpot):
         raise MoneyError(
             "the contracts are not where they look for each other", hint="Deploy again, with nothing between."
         )
-    found = (token, stakes, market, game, evidence, trajectory, referee, arithmetic, rules)
+    found = (token, stakes, market, game, evidence, trajectory, referee, arithmetic, rules, jackpot)
     return Deployment(*found, chain_id=client.chain_id, block=block)
 
 

@@ -101,8 +101,8 @@ class Market(Contract):
         return self._send("settle", *self._both(task))
 
     def expire(self, task: str) -> TransactionReceipt:
-        """End a state whose deadline is over."""
-        return self._send("expire", *self._both(task))
+        """End a state whose deadline is over: `settle`, by the name of what is meant."""
+        return self.settle(task)
 
     def withdraw(self) -> TransactionReceipt:
         """Take all that the caller is owed."""
@@ -113,10 +113,6 @@ class Market(Contract):
     def task_id(self, submitter: str, salt: str, terms: Terms) -> str:
         """The id that a task has or will have."""
         return str(self._view("task_id", asdict(TaskKey(submitter, salt, terms))))
-
-    def escrow_of(self, terms: Terms) -> int:
-        """What posting these terms costs."""
-        return int(self._view("escrow_of", asdict(terms)))
 
     def state(self, task: str) -> TaskState:
         """The state of a task; NONE if there is none."""
@@ -228,9 +224,10 @@ class Market(Contract):
         """When a solver may concede a fault again."""
         return int(self._view("faultless_until", solver))
 
-    def proof_depth(self, terms: Terms) -> int:
-        """Words of one Merkle path in a reveal."""
-        return int(self._view("proof_depth", asdict(terms)))
+    def unsealed(self, task: str) -> int:
+        """Of a task with forced errors: 0 until the solver has opened its seal; then 1, and bit j + 1 if the verifier at
+        position j had drawn the interval of the error."""
+        return int(self._view("unsealed", task))
 
     def game(self) -> str:
         """Address of the contract in which findings are disputed."""

@@ -43,7 +43,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a submitter posts, beside the work, of which `work` is the hash; the windows are seconds for one state each."""
+    """What a submitter posts, beside the work, of which `work` is the hash; the windows are seconds for one state each, and
+    `forced` is the chance, in parts per million, that the solver has to err on purpose (jackpot.py)."""
 
     work: str
     program_root: str
@@ -60,6 +61,12 @@ class Terms:
     patrol_for: int
     attest_for: int
     reveal_for: int
+    forced: int = 0
+
+    @property
+    def escrow(self) -> int:
+        """What posting them costs."""
+        return self.price + self.fee * self.verifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +103,19 @@ class Result:
             case "Committed":
                 names = ("root", "final_root", "trajectory", "trajectory_size", "committed_at", "anchor", "seats")
                 return Result(**{field: args[field] for field in names})
+            case "Replaced":
+                return Result(**args["result"] | {"verifiers": tuple(args["result"]["verifiers"])})
             case "Reanchored":
                 return replace(self, anchor=args["anchor"], seats=args["seats"], seed=_ZERO, verifiers=())
             case "Drawn":
                 return replace(self, seed=args["seed"], verifiers=tuple(args["verifiers"]))
             case _:
                 return self
+
+    @property
+    def published(self) -> bool:
+        """Whether there is something to look at: with forced errors a result is sealed first."""
+        return self.trajectory_size > 0
 
     @property
     def commitment(self) -> Commitment:

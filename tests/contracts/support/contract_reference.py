@@ -111,8 +111,12 @@ class Result:
         """Leaf of checkpoint k."""
         step = min(k * self.interval, self.steps)
         prev = self.states[k - 1] if k else ZERO
-        trace = sha(b"\x05", self.digests[k]) if k else ZERO
-        return sha(b"\x04", prev, self.states[k], step.to_bytes(8, "big"), self.batches[k], self.program_root, trace)
+        step_bytes = step.to_bytes(8, "big")
+        return sha(b"\x04", prev, self.states[k], step_bytes, self.batches[k], self.program_root, self.leaf_trace(k))
+
+    def leaf_trace(self, k: int) -> bytes:
+        """What hides the trace digest in leaf k."""
+        return sha(b"\x05", self.digests[k]) if k else ZERO
 
     @cached_property
     def levels(self) -> list[list[bytes]]:

@@ -69,6 +69,7 @@ class Terms(NamedTuple):
     patrol_for: int = 0
     attest_for: int = 300
     reveal_for: int = 400
+    forced: int = 0
 
     @property
     def escrow(self) -> int:
@@ -86,7 +87,7 @@ class Key(NamedTuple):
     @property
     def id(self) -> bytes:
         """The task's id."""
-        kinds = f"(address,bytes32,(bytes32,bytes32{',uint256' * 13}))"
+        kinds = f"(address,bytes32,(bytes32,bytes32{',uint256' * 14}))"
         return keccak(encode([kinds], [(str(self.submitter), self.salt, tuple(self.terms))]))
 
 
@@ -158,8 +159,10 @@ class World:
         addresses = [("address", self.token.address), ("address", next_address(2))]
         self.stakes = deploy("stakes", *addresses, *(("uint256", value) for value in minima))
         self.rules = deploy("rules")
-        parts = (self.token, self.stakes, self.rules, self.game)
-        self.market = deploy("market", *(("address", part.address) for part in parts))
+        parts = [("address", part.address) for part in (self.token, self.stakes, self.rules, self.game)]
+        self.market = deploy("market", *parts, ("address", next_address(1)))
+        self.jackpot = deploy("jackpot", parts[0], ("address", self.market.address))
+        assert self.market.jackpot() == self.jackpot.address
         assert self.stakes.market() == self.market.address
         self.game.attach(self.market.address)
         self.submitter, self.solver, self.stranger = (self.person(n) for n in ("submitter", "solver", "stranger"))
@@ -173,7 +176,7 @@ class World:
         """A new address with money."""
         who = boa.env.generate_address(name or None)
         self.token.faucet(sender=who)
-        for contract in (self.stakes, self.market):
+        for contract in (self.stakes, self.market, self.jackpot):
             self.token.approve(contract.address, 2**256 - 1, sender=who)
         return who
 
@@ -377,7 +380,7 @@ class Life:
 
     def expired(self) -> Life:
         """A stranger ends what is over."""
-        self.market.expire(self.key, self.sworn, sender=self.world.stranger)
+        self.market.settle(self.key, self.sworn, sender=self.world.stranger)
         return self
 
     def late(self) -> Life:

@@ -101,6 +101,20 @@ event Attested:
     commitment: bytes32
 
 
+# @notice Of a task with forced errors: the solver has published a result (`mark` 0), or opened the sealed one, which counts
+#         from now on (else, see `unsealed`).
+event Replaced:
+    id: indexed(bytes32)
+    result: records.Result
+    mark: uint256
+
+
+# @notice What an account had sealed was right: it had found the forced error.
+event Vindicated:
+    id: indexed(bytes32)
+    account: indexed(address)
+
+
 # @notice Somebody who was not drawn has sealed a finding.
 event Accused:
     id: indexed(bytes32)
@@ -220,21 +234,21 @@ VERIFIER: constant(uint256) = 2
 WHISTLEBLOWER: constant(uint256) = 3
 
 # @notice Of what a solver or verifier loses to a ruling, the challenger gets this share, in percent.
-REWARD: public(constant(uint256)) = 25
+REWARD: constant(uint256) = 25
 
 # @notice Of what a solver loses, the submitter gets this share, in percent. The rest is burned, so that neither of the two
 #         gains by provoking a slash (docs/economics.md).
-COMPENSATION: public(constant(uint256)) = 25
+COMPENSATION: constant(uint256) = 25
 
 # @notice Share of a lock, in percent, that is burned if somebody sealed neither a match nor what it opened later, and the
 #         result held: that makes everybody wait. Who opens it and is wrong pays with its bonds.
-SILENCE: public(constant(uint256)) = 50
+SILENCE: constant(uint256) = 50
 
 # @notice Parts of the least stake that an accusation locks: with the least stake one may have so many at once.
-LOCKS: public(constant(uint256)) = 4
+LOCKS: constant(uint256) = 4
 
 # @notice Seconds between two faults that a solver may concede: 30 days.
-FAULT_PERIOD: public(constant(uint256)) = 30 * 86400
+FAULT_PERIOD: constant(uint256) = 30 * 86400
 
 # @dev Most verifiers of a task, and most intervals of a verifier.
 MAX_VERIFIERS: constant(uint256) = 16
@@ -285,6 +299,9 @@ rules: public(immutable(Rules))
 # @notice The contract in which sealed findings are disputed.
 game: public(immutable(address))
 
+# @notice The contract of forced errors, which alone may replace results.
+jackpot: public(immutable(address))
+
 # @notice What an accusation locks of a verifier's stake.
 verifier_lock: public(immutable(uint256))
 
@@ -310,6 +327,9 @@ has_answered: public(HashMap[bytes32, bool])
 # @notice When a task's result was ruled to be wrong; 0 if it was not.
 condemned_at: public(HashMap[bytes32, uint256])
 
+# @notice Of a task with forced errors, once its seal is open: 1, and bit j + 1 if the verifier at position j drew the error.
+unsealed: public(HashMap[bytes32, uint256])
+
 # @notice When a solver may concede a fault again.
 faultless_until: public(HashMap[address, uint256])
 
@@ -322,22 +342,25 @@ words: HashMap[bytes32, uint256]
 
 
 @deploy
-def __init__(token_: address, stakes_: address, rules_: address, game_: address):
+def __init__(token_: address, stakes_: address, rules_: address, game_: address, jackpot_: address):
     """
     @notice Fixes the currency, the registry and the game for good.
     @param token_ The ERC-20 in which prices and fees are held.
     @param stakes_ The registry of solvers, verifiers and whistleblowers.
     @param rules_ Says which tasks are taken.
     @param game_ Where the game will be: it is deployed after this contract, whose address it needs in turn.
+    @param jackpot_ Where the contract of forced errors will be, likewise.
     """
     assert token_.is_contract, "market: token"
     assert stakes_.is_contract, "market: stakes"
     assert rules_.is_contract, "market: rules"
     assert game_ != empty(address), "market: game"
+    assert jackpot_ != empty(address), "market: jackpot"
     token = IERC20(token_)
     stakes = Stakes(stakes_)
     rules = Rules(rules_)
     game = game_
+    jackpot = jackpot_
     verifier_lock = staticcall Stakes(stakes_).verifier_minimum() // LOCKS
     whistleblower_lock = staticcall Stakes(stakes_).whistleblower_minimum() // LOCKS
 
@@ -429,7 +452,7 @@ def commit(key: records.Key, root: bytes32, final_root: bytes32, trajectory: byt
     @notice Swears to a result. The hash of this block, which nobody knows yet, will draw the verifiers, from among
             those who are registered now.
     @param key The task.
-    @param root Merkle root of the trajectory.
+    @param root Merkle root of the trajectory; with forced errors the seal of the result, and the rest is zero.
     @param final_root State root of the last checkpoint.
     @param trajectory SHA-256 of the trajectory's blob.
     @param trajectory_size Its size in bytes.
@@ -440,6 +463,8 @@ def commit(key: records.Key, root: bytes32, final_root: bytes32, trajectory: byt
     self._check_deadline(task)
     if root == empty(bytes32):
         self._refuse("root")
+    if (trajectory_size == 0) != (key.terms.forced > 0):
+        self._refuse("sealed")
     task.state = COMMITTED
     task.deadline = block.timestamp + key.terms.attest_for
     self._store(task)
@@ -479,8 +504,6 @@ def draw(key: records.Key, result: records.Result) -> records.Result:
     self._check_deadline(task)
     if result.seed != empty(bytes32):
         self._refuse("drawn")
-    if block.number <= result.anchor:
-        self._refuse("too early")
     if self._anchor_hash(result.anchor) != empty(bytes32):
         return self._drawn(task, key, result)
     return self._reanchored(task, key, result)
@@ -499,6 +522,7 @@ def attest(key: records.Key, result: records.Result, commitment: bytes32):
     """
     task: Task = self._task_with(key, result, COMMITTED)
     self._check_deadline(task)
+    self._check_published(result)
     drawn: records.Result = result
     if result.seed == empty(bytes32):
         drawn = self._drawn(task, key, result)
@@ -508,7 +532,7 @@ def attest(key: records.Key, result: records.Result, commitment: bytes32):
     log Attested(id=task.id, verifier=msg.sender, position=position, commitment=commitment)
     task.attestations += 1
     if task.attestations == key.terms.verifiers:
-        task = self._audited(task, key, result.committed_at)
+        task = self._audited(task, key.terms, result.committed_at)
     self._store(task)
 
 
@@ -527,6 +551,7 @@ def accuse(key: records.Key, result: records.Result, commitment: bytes32):
     self._check_result(task.id, result)
     if block.timestamp > result.committed_at + key.terms.patrol_for:
         self._refuse("patrol is over")
+    self._check_published(result)
     if result.seed == empty(bytes32):
         self._refuse("not drawn")
     if msg.sender == task.solver:
@@ -602,10 +627,12 @@ def reveal(
         )
         at += 96
         for _level: uint256 in range(depth, bound=MAX_DEPTH):
-            if leaf & 1 == 0:
-                node = sha256(concat(b"\x01", node, extract32(proofs, at)))
-            else:
-                node = sha256(concat(b"\x01", extract32(proofs, at), node))
+            left: bytes32 = node
+            right: bytes32 = extract32(proofs, at)
+            if leaf & 1 == 1:
+                left = right
+                right = node
+            node = sha256(concat(b"\x01", left, right))
             leaf = leaf >> 1
             at += 32
         if node != result.root:
@@ -616,7 +643,7 @@ def reveal(
     if is_match:
         task.matched |= 1 << position
     log Revealed(id=task.id, verifier=verifier, position=position, matched=is_match)
-    if task.games == 0 and self._is_undisputed(task, key, result):
+    if task.games == 0 and self._is_undisputed(task, key.terms, result.committed_at):
         self._pay(task, key, result)
     else:
         self._store(task)
@@ -680,14 +707,15 @@ def dispute(
     @param salt The word that hid it.
     @return address The solver, who has to answer.
     """
-    if msg.sender != game:
-        self._refuse("not the game")
+    self._check_game()
     task: Task = self._task_with(key, result, AUDITED)
     self._check_deadline(task)
     if block.timestamp <= result.committed_at + key.terms.patrol_for:
         self._refuse("patrol")
     if interval >= lot._intervals(key.terms):
         self._refuse("interval")
+    if self._is_sealed(task.id, key.terms):
+        self._refuse("sealed")
     if task.games >= MAX_GAMES:
         self._refuse("games")
     if not self._is_finding(task.id, challenger, kind, interval, salt):
@@ -712,8 +740,7 @@ def answered(id: bytes32):
     @notice The solver has made a move: it stands by its result. Only the game may call this.
     @param id The task.
     """
-    if msg.sender != game:
-        self._refuse("not the game")
+    self._check_game()
     self.has_answered[id] = True
 
 
@@ -728,8 +755,7 @@ def rule(key: records.Key, result: records.Result, challenger: address, upheld: 
     @param challenger Who disputes.
     @param upheld Whether it was right.
     """
-    if msg.sender != game:
-        self._refuse("not the game")
+    self._check_game()
     task: Task = self._task(self._task_id(key))
     if task.state == SETTLED or task.state == REFUNDED:
         return
@@ -750,39 +776,115 @@ def rule(key: records.Key, result: records.Result, challenger: address, upheld: 
 
 
 @external
-def settle(key: records.Key, result: records.Result):
+def replace(key: records.Key, result: records.Result, mark: uint256):
     """
-    @notice Pays, as soon as the solver has revealed for every verifier that attested, all of them matched, the patrol is over
-            and no accusation is left; else after the reveal deadline, because what is sealed may still be opened.
+    @notice Publishes a sealed result, or puts the true one in the place of what was published. Only the jackpot may call
+            this, which has looked at the task's result: first before the deadline of COMMITTED, and all windows begin anew;
+            then in AUDITED, and findings can be opened as disputes.
     @param key The task.
-    @param result Its result.
+    @param result Its result from now on.
+    @param mark 0 to publish; else 1, and bit j + 1 if the verifier at position j drew the interval of a forced error.
     """
-    task: Task = self._task_with(key, result, AUDITED)
-    self._finish(task, key, result)
+    self._check_jackpot()
+    task: Task = self._task_in(key, AUDITED if mark > 0 else COMMITTED)
+    self._check_deadline(task)
+    if mark == 0:
+        task.deadline = block.timestamp + key.terms.attest_for
+    else:
+        self.unsealed[task.id] = mark
+        task.deadline = max(task.deadline, block.timestamp + key.terms.reveal_for)
+    self.results[task.id] = self._hash(result)
+    self._store(task)
+    log Replaced(id=task.id, result=result, mark=mark)
 
 
 @external
-def expire(key: records.Key, result: records.Result):
+def vindicate(key: records.Key, account: address, finding: bytes32, position: uint256):
     """
-    @notice Ends a state whose deadline is over. Whatever happened, at most two calls bring any task to its end: one for the
-            attestations, one for the reveals; only games that are going on have to end first.
+    @notice Frees who had sealed what was right about a forced error, without a game; a drawn verifier has its fee. Only the
+            jackpot may call this.
+    @param key The task.
+    @param account Who sealed it.
+    @param finding What it had sealed.
+    @param position Of a drawn verifier.
+    """
+    self._check_jackpot()
+    task: Task = self._task_in(key, AUDITED)
+    self._check_deadline(task)
+    if self.sealed[task.id][account] != finding:
+        self._refuse("finding")
+    self.sealed[task.id][account] = convert(OPENED, bytes32)
+    if self.accusing[task.id][account] != 0:
+        task.accusations -= 1
+    else:
+        task.revealed |= 1 << position
+        task.matched |= 1 << position
+    self._store(task)
+    log Vindicated(id=task.id, account=account)
+
+
+@external
+def settle(key: records.Key, result: records.Result):
+    """
+    @notice Ends a state. AUDITED: pays, as soon as the solver has revealed for every verifier that attested, all of them
+            matched, the patrol is over and no accusation is left; else after the deadline, because what is sealed may still
+            be opened. Any other: after its deadline. Whatever happened, at most three calls bring any task to its end; only
+            games that are going on have to end first.
     @param key The task.
     @param result Its result; any before the commitment.
     """
     task: Task = self._task(self._task_id(key))
-    if not (task.state >= OPEN and task.state <= AUDITED):
-        self._refuse("state")
-    self._check_expired(task)
-    if task.state == OPEN:
-        self._refund(task, key, "not accepted")
-    elif task.state == ASSIGNED:
-        self._refund(task, key, "not solved")
-    else:
+    if task.state >= COMMITTED and task.state <= AUDITED:
         self._check_result(task.id, result)
+    reason: String[32] = ""
+    is_silent: bool = False
+    if task.state == AUDITED:
+        if task.games != 0:
+            self._refuse("disputed")
+        if not self._is_undisputed(task, key.terms, result.committed_at):
+            if block.timestamp <= task.deadline:
+                self._refuse("reveal window")
+            if self._ones(task.revealed) < task.attestations or self._is_sealed(task.id, key.terms):
+                reason = "not revealed"
+                is_silent = True
+            elif task.attestations == 0:
+                reason = "not attested"
+        if len(reason) == 0:
+            # who sealed something else and has not shown it to be wrong has found nothing
+            self._pay(task, key, result)
+            return
+    else:
+        if block.timestamp <= task.deadline:
+            self._refuse("not expired")
         if task.state == COMMITTED:
-            self._close(task, key, result)
+            is_first: bool = task.deadline == result.committed_at + key.terms.attest_for
+            if result.seed == empty(bytes32):
+                reason = "not drawn"
+            elif result.trajectory_size == 0:
+                reason = "not published"
+                is_silent = True
+            elif task.attestations == 0 and is_first:
+                # Others are drawn, once: a submitter whose own verifiers were drawn must not have the result for their
+                # silence, and nobody is punished for not attesting to terms that it never agreed to.
+                self._reanchored(task, key, result)
+                task.deadline = block.timestamp + key.terms.attest_for
+                self._store(task)
+                return
+            elif task.attestations > 0 or task.accusations > 0:
+                self._store(self._audited(task, key.terms, result.committed_at))
+                return
+            else:
+                reason = "not attested"
+        elif task.state == ASSIGNED:
+            reason = "not solved"
+        elif task.state == OPEN:
+            reason = "not accepted"
         else:
-            self._finish(task, key, result)
+            self._refuse("state")
+    if is_silent:
+        self._forfeit(task, key, result, SEVERAL, empty(address), reason)
+    else:
+        self._refund(task, key, reason)
 
 
 @external
@@ -850,10 +952,7 @@ def tasks(id: bytes32) -> Task:
     @param id The task.
     @return Task Its state and counts; DISPUTED for AUDITED while a game is going on.
     """
-    task: Task = self._task(id)
-    if task.state == AUDITED and task.games > 0:
-        task.state = DISPUTED
-    return task
+    return self._told(id)
 
 
 @external
@@ -864,10 +963,7 @@ def state(id: bytes32) -> uint256:
     @param id The task.
     @return uint256 Its number; DISPUTED for AUDITED while a game is going on.
     """
-    task: Task = self._task(id)
-    if task.state == AUDITED and task.games > 0:
-        return DISPUTED
-    return task.state
+    return self._told(id).state
 
 
 @external
@@ -879,28 +975,6 @@ def task_id(key: records.Key) -> bytes32:
     @return bytes32 keccak256(abi_encode(key)).
     """
     return self._task_id(key)
-
-
-@external
-@pure
-def escrow_of(terms: records.Terms) -> uint256:
-    """
-    @notice What posting these terms costs.
-    @param terms The terms.
-    @return uint256 price + fee * verifiers.
-    """
-    return self._escrow_of(terms)
-
-
-@external
-@pure
-def proof_depth(terms: records.Terms) -> uint256:
-    """
-    @notice Number of words of one Merkle path in a reveal.
-    @param terms The task's terms.
-    @return uint256 Levels of the tree over intervals + 1 leaves, padded to a power of two.
-    """
-    return lot._bit_length(lot._intervals(terms))
 
 
 @internal
@@ -971,6 +1045,20 @@ def _task(id: bytes32) -> Task:
 
 @internal
 @view
+def _told(id: bytes32) -> Task:
+    """
+    @dev Likewise, as it is told to others.
+    @param id The task.
+    @return Task Its parts; DISPUTED for AUDITED while a game is going on.
+    """
+    task: Task = self._task(id)
+    if task.state == AUDITED and task.games > 0:
+        task.state = DISPUTED
+    return task
+
+
+@internal
+@view
 def _task_in(key: records.Key, state: uint256) -> Task:
     """
     @dev Likewise, refusing a task that is in another state.
@@ -1031,6 +1119,26 @@ def _check_result(id: bytes32, result: records.Result):
 
 @internal
 @view
+def _check_game():
+    """
+    @dev Refuses everybody but the game.
+    """
+    if msg.sender != game:
+        self._refuse("not the game")
+
+
+@internal
+@view
+def _check_jackpot():
+    """
+    @dev Refuses everybody but the contract of forced errors.
+    """
+    if msg.sender != jackpot:
+        self._refuse("not the jackpot")
+
+
+@internal
+@view
 def _check_deadline(task: Task):
     """
     @dev Refuses actions after the deadline.
@@ -1038,17 +1146,6 @@ def _check_deadline(task: Task):
     """
     if block.timestamp > task.deadline:
         self._refuse("expired")
-
-
-@internal
-@view
-def _check_expired(task: Task):
-    """
-    @dev Refuses time-outs before the deadline is over.
-    @param task The task.
-    """
-    if block.timestamp <= task.deadline:
-        self._refuse("not expired")
 
 
 @internal
@@ -1119,10 +1216,12 @@ def _is_finding(id: bytes32, account: address, kind: uint256, interval: uint256,
 @view
 def _anchor_hash(anchor: uint256) -> bytes32:
     """
-    @dev The hash of a block, while the chain remembers it.
-    @param anchor The block's number, below the current one.
+    @dev The hash of a block, while the chain remembers it; refused while it is not over.
+    @param anchor The block's number.
     @return bytes32 Its hash, zero if it is forgotten.
     """
+    if block.number <= anchor:
+        self._refuse("too early")
     if block.number - anchor > HASHED_BLOCKS:
         return empty(bytes32)
     return blockhash(anchor)
@@ -1139,8 +1238,6 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
     @param result Its result before the draw.
     @return Result Its result after the draw.
     """
-    if block.number <= result.anchor:
-        self._refuse("too early")
     randomness: bytes32 = self._anchor_hash(result.anchor)
     if randomness == empty(bytes32):
         self._refuse("too late")
@@ -1167,17 +1264,17 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
 
 
 @internal
-def _audited(task: Task, key: records.Key, committed_at: uint256) -> Task:
+def _audited(task: Task, terms: records.Terms, committed_at: uint256) -> Task:
     """
     @dev Ends the attestations and opens the window for reveals and disputes, which is whole after the patrol.
     @param task The task.
-    @param key The task's key.
+    @param terms Its terms.
     @param committed_at When the solver committed.
     @return Task The parts, to be stored.
     """
     audited: Task = task
     audited.state = AUDITED
-    audited.deadline = max(block.timestamp, committed_at + key.terms.patrol_for) + key.terms.reveal_for
+    audited.deadline = max(block.timestamp, committed_at + terms.patrol_for) + terms.reveal_for
     log Audited(id=task.id, attestations=audited.attestations, deadline=audited.deadline)
     return audited
 
@@ -1202,66 +1299,43 @@ def _reanchored(task: Task, key: records.Key, result: records.Result) -> records
 
 
 @internal
-def _close(task: Task, key: records.Key, result: records.Result):
-    """
-    @dev Ends the attestations after their deadline. If nobody has attested, others are drawn, once: a submitter whose own
-         verifiers were drawn must not have the result for their silence, and nobody is punished for not attesting to
-         terms that it never agreed to.
-    @param task The task.
-    @param key The task's key.
-    @param result Its result.
-    """
-    moved: Task = task
-    if task.attestations > 0:
-        self._store(self._audited(task, key, result.committed_at))
-    elif result.seed == empty(bytes32):
-        self._refund(task, key, "not drawn")
-    elif task.deadline == result.committed_at + key.terms.attest_for:
-        self._reanchored(task, key, result)
-        moved.deadline = block.timestamp + key.terms.attest_for
-        self._store(moved)
-    elif task.accusations > 0:
-        self._store(self._audited(task, key, result.committed_at))
-    else:
-        self._refund(task, key, "not attested")
-
-
-@internal
 @view
-def _is_undisputed(task: Task, key: records.Key, result: records.Result) -> bool:
+def _is_undisputed(task: Task, terms: records.Terms, committed_at: uint256) -> bool:
     """
     @dev Whether everybody that attested matched, and nobody else has accused or can accuse any more.
     @param task The task.
-    @param key The task's key.
-    @param result Its result.
+    @param terms Its terms.
+    @param committed_at When its result was committed to.
     @return bool True if there is nothing to wait for.
     """
     if task.matched == 0 or task.accusations != 0 or self._ones(task.matched) != task.attestations:
         return False
-    return block.timestamp > result.committed_at + key.terms.patrol_for
+    if self._is_sealed(task.id, terms):
+        return False
+    return block.timestamp > committed_at + terms.patrol_for
 
 
 @internal
-def _finish(task: Task, key: records.Key, result: records.Result):
+@view
+def _is_sealed(id: bytes32, terms: records.Terms) -> bool:
     """
-    @dev Ends the reveals. A solver that has not opened what it committed to loses its collateral. One that has is paid,
-         unless nobody has attested: who sealed something else and has not shown it to be wrong has found nothing.
-    @param task The task.
-    @param key The task's key.
-    @param result Its result.
+    @dev Whether the solver still has to say if it had to err.
+    @param id The task.
+    @param terms Its terms.
+    @return bool False for all tasks without forced errors.
     """
-    if task.games != 0:
-        self._refuse("disputed")
-    if not self._is_undisputed(task, key, result):
-        if block.timestamp <= task.deadline:
-            self._refuse("reveal window")
-        if self._ones(task.revealed) < task.attestations:
-            self._forfeit(task, key, result, SEVERAL, empty(address), "not revealed")
-            return
-        if task.attestations == 0:
-            self._refund(task, key, "not attested")
-            return
-    self._pay(task, key, result)
+    return terms.forced > 0 and self.unsealed[id] == 0
+
+
+@internal
+@pure
+def _check_published(result: records.Result):
+    """
+    @dev Refuses a result that nobody can see yet.
+    @param result The result.
+    """
+    if result.trajectory_size == 0:
+        self._refuse("not published")
 
 
 @internal
@@ -1277,18 +1351,24 @@ def _pay(task: Task, key: records.Key, result: records.Result):
     self.owed[task.solver] += key.terms.price
     rest: uint256 = key.terms.fee * key.terms.verifiers
     locked: uint256 = key.terms.verifier_collateral
+    error: uint256 = 0
+    if key.terms.forced > 0:
+        error = self.unsealed[task.id] >> 1
     position: uint256 = 0
     for verifier: address in result.verifiers:
         if (task.revealed >> position) & 1 == 1:
             lost: uint256 = 0
-            if (task.matched >> position) & 1 == 1:
+            is_closed: bool = convert(self.sealed[task.id][verifier], uint256) >= LEAST_SEAL
+            if (task.matched >> position) & 1 == 0:
+                log LazyVerifier(id=task.id, verifier=verifier)
+                if is_closed:
+                    lost = locked * SILENCE // 100
+            elif is_closed and (error >> position) & 1 == 1:
+                lost = locked  # it swore to an interval that it cannot have replayed
+            else:
                 rest -= key.terms.fee
                 self.owed[verifier] += key.terms.fee
-            else:
-                if convert(self.sealed[task.id][verifier], uint256) >= LEAST_SEAL:
-                    lost = locked * SILENCE // 100
-                    self._punish(task.id, verifier, VERIFIER, lost, empty(address), empty(address), 0)
-                log LazyVerifier(id=task.id, verifier=verifier)
+            self._punish(task.id, verifier, VERIFIER, lost, empty(address), empty(address), 0)
             self.sealed[task.id][verifier] = empty(bytes32)
             self._unlock(verifier, VERIFIER, locked - lost)
         position += 1

@@ -37,6 +37,7 @@ struct Terms:
     patrol_for: uint256  # seconds after the commitment in which whistleblowers may seal accusations, at least
     attest_for: uint256  # seconds for the draw and for the verifiers to attest, at least patrol_for
     reveal_for: uint256  # seconds for the solver to reveal, and for sealed findings to be opened as disputes
+    forced: uint256  # chance, in parts per million, that the solver has to err on purpose (jackpot.vy)
 
 
 struct Key:
@@ -49,7 +50,7 @@ struct Result:
     root: bytes32  # Merkle root of the trajectory: the commitment
     final_root: bytes32  # state root of the last checkpoint
     trajectory: bytes32  # SHA-256 of the trajectory's blob
-    trajectory_size: uint256  # its bytes
+    trajectory_size: uint256  # its bytes; 0 while the result is sealed, and `root` the seal (jackpot.vy)
     committed_at: uint256  # Unix seconds
     anchor: uint256  # block whose hash is the randomness of the draw
     seats: uint256  # length of the verifiers' list at that block

@@ -45,6 +45,28 @@ def escrow(terms: records.Terms, work: records.Work) -> uint256:
     return terms.price + terms.fee * terms.verifiers
 
 
+@external
+@pure
+def escrow_of(terms: records.Terms) -> uint256:
+    """
+    @notice What posting these terms costs.
+    @param terms The terms.
+    @return uint256 price + fee * verifiers.
+    """
+    return terms.price + terms.fee * terms.verifiers
+
+
+@external
+@pure
+def proof_depth(terms: records.Terms) -> uint256:
+    """
+    @notice Number of siblings of one leaf in a reveal.
+    @param terms The task's terms.
+    @return uint256 Levels of the tree over intervals + 1 leaves, padded to a power of two.
+    """
+    return lot._bit_length(lot._intervals(terms))
+
+
 @internal
 @pure
 def _check_terms(terms: records.Terms):
@@ -64,6 +86,7 @@ def _check_terms(terms: records.Terms):
     for window: uint256 in [terms.open_for, terms.work_for, terms.attest_for, terms.reveal_for]:
         assert window >= 1 and window <= MAX_WINDOW, "market: window"
     assert terms.patrol_for <= terms.attest_for, "market: patrol"
+    assert terms.forced <= 1_000_000, "market: forced"
 
 
 @internal

@@ -150,11 +150,11 @@ class Alley:
         self.quarter.solver.session.__class__ = FailingSession
         self.quarter.solver.session.flips = dict(flips)
 
-    def submit(self, label: str = "task", **changes: Any) -> str:
-        """Post a small task."""
+    def submit(self, label: str = "task", forced: int = 0, **changes: Any) -> str:
+        """Post a small task; `forced` is the chance of a forced error, in parts per million."""
         submitter = self.quarter.submitter
         package = small(submitter.session.store, **changes)
-        return submitter.submit(package, quote(package.program, package.spec), WINDOWS, label)
+        return submitter.submit(package, quote(package.program, package.spec), WINDOWS, label, forced)
 
     def turn(self, *roles: Role, times: int = 1) -> None:
         self.quarter.turn(*roles, times=times)

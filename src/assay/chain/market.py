@@ -161,6 +161,7 @@ class Market(Contract):
             matched=_bits(found["matched"]),
             accusations=found["accusations"],
             games=found["games"],
+            unsealed=not key.terms.forced or any(e.name == "Replaced" and e.args["mark"] for e in events),
         )
 
     def result(self, task: str) -> Result:

@@ -163,6 +163,8 @@ class TaskRecord:
     matched: frozenset[int]
     accusations: int
     games: int
+    unsealed: bool = True
+    """False for a task with forced errors until its solver has opened the seal."""
 
     @property
     def terms(self) -> Terms:

@@ -82,6 +82,8 @@ class Quote(Record, frozen=True):
     """What of a verifier's stake is locked while it attests, and lost if it swore to what is ruled to be wrong."""
     bond: int
     """What a challenger puts down at each level of a dispute."""
+    tax: int = 0
+    """What a submitter puts down for whistleblowers, beside the escrow, if it wants forced errors."""
 
     @property
     def overhead(self) -> float:
@@ -109,7 +111,7 @@ def quote(program: Program, spec: TaskSpec, rate: int = DEFAULT_RATE) -> Quote:
     escrow = price + fee * spec.audit.verifiers
     needed = derive(_setting(spec, price))
     locks = needed.collateral, max(needed.verifier_collateral, LEAST_LOCK)
-    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow, *locks, needed.bond)
+    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow, *locks, needed.bond, needed.tax)
 
 
 def most_audit(intervals: int) -> int:

@@ -37,8 +37,9 @@ def work(package: Package, quote: Quote, windows: Windows) -> Work:
     return work_of(package.spec, package.blob.sha256, code_root(package.program), windows, quote.bond)
 
 
-def terms(package: Package, quote: Quote, windows: Windows) -> Terms:
-    """The terms under which `package` is posted; their escrow is exactly the quote's."""
+def terms(package: Package, quote: Quote, windows: Windows, forced: int = 0) -> Terms:
+    """The terms under which `package` is posted; their escrow is exactly the quote's. `forced` is the chance, in parts per
+    million, that the solver has to err on purpose."""
     spec = package.spec
     return Terms(
         work=work(package, quote, windows).digest,
@@ -56,4 +57,5 @@ def terms(package: Package, quote: Quote, windows: Windows) -> Terms:
         patrol_for=min(windows.patrol_for, windows.attest_for),
         attest_for=windows.attest_for,
         reveal_for=windows.reveal_for,
+        forced=forced,
     )

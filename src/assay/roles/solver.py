@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ from assay.chain import Opening, TaskRecord
 from assay.engine import exact
 from assay.engine.clear import Interpreter
 from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, RefusedError
-from assay.program import Program
+from assay.program import Port, Program
 from assay.proof import Executable, Runner, State, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, Worker, refusal, train
 from assay.words import Blob, Commitment, Task, TaskSpec, TaskState, Trajectory, canonical
@@ -19,6 +20,7 @@ from assay.words.units import amount
 
 from .cheats import Scene, cheat_of
 from .defence import Defence
+from .sealing import Sealing
 from .session import SPEC_LIMIT, Session
 from .worker import Role
 
@@ -36,6 +38,7 @@ class SolverRole(Role):
         self._own: list[str] | None = None
         self._cheat = cheat_of(session.settings.cheat, self.kind)
         self.defence = Defence(session, self.disputes)
+        self.sealing = Sealing(session)
 
     def act(self, record: TaskRecord) -> None:
         """Accept, work, draw, reveal, answer or settle: whatever the task's state asks of this solver."""
@@ -46,9 +49,13 @@ class SolverRole(Role):
             case TaskState.OPEN if not self.push(record, mine=False):
                 self._consider(record)
             case TaskState.ASSIGNED if mine:
-                self._work(record.task)
+                self._work(record)
+            case TaskState.COMMITTED if mine and record.result.drawn and not record.result.published:
+                self.sealing.publish(record, *self._done(record.task))
             case TaskState.COMMITTED if mine:
                 self.push(record, mine=True)
+            case TaskState.AUDITED if mine and not record.unsealed:
+                self.sealing.unseal(record, *self._done(record.task))
             case TaskState.AUDITED | TaskState.DISPUTED if mine:
                 self.defence.answer(record)
                 self._reveal(record)
@@ -82,7 +89,7 @@ class SolverRole(Role):
         program = self.session.program(spec)
         reason = refusal(
             Candidate(spec, program, record.terms, record.work, self.session.settings.rate)
-        ) or self._short(record)
+        ) or self._short(record) or self._unforceable(record, program)
         if reason:
             self.log.info("not taken", task=task.id, reason=reason)
             self.watchlist.drop(task.id)
@@ -103,6 +110,14 @@ class SolverRole(Role):
             return f"it locks a collateral of {amount(record.terms.collateral)}, of this solver's stake {amount(free)} is free"
         return None
 
+    def _unforceable(self, record: TaskRecord, program: Program) -> str | None:
+        """Why a task with forced errors is not taken."""
+        if not record.terms.forced:
+            return None
+        if not any(port.nbytes for port in program.state.values()):
+            return "it may force an error, and its state has nothing that could be wrong"
+        return None
+
     def _check_data(self, spec: TaskSpec, program: Program) -> None:
         """Have all that the task needs, and see that it fits, before being bound to it: who accepts first and fetches
         then can be kept from all other work, at no cost, by somebody who withholds the data."""
@@ -111,9 +126,21 @@ class SolverRole(Role):
         if initial != spec.initial_root:
             raise RefusedError("The initial state is not the one that the spec names.", found=initial)
 
-    def _work(self, task: Task) -> None:
+    def _done(self, task: Task) -> tuple[Trajectory, Mapping[str, Port]]:
+        """What this solver has computed for a task, and what a state of it looks like."""
         spec = self.session.spec(task.spec)
-        trajectory = self._train(task, spec)
+        entries = Journal(self._journal(task)).entries
+        trajectory = build_trajectory(spec, (entry.checkpoint for entry in entries))
+        trajectory = self._cheat.forge(trajectory, spec) if self._cheat else trajectory
+        return trajectory, self.session.program(spec).state
+
+    def _work(self, record: TaskRecord) -> None:
+        task, forced = record.task, record.terms.forced > 0
+        spec = self.session.spec(task.spec)
+        trajectory = self._train(task, spec, quiet=forced)
+        if forced:
+            self.sealing.commit(task, trajectory)
+            return
         blob = self.session.store.put(canonical(trajectory))
         # A depot may have lost what it once had, and the submitter what it has to provide: verifiers need all of it.
         named = Blob(task.spec, self.session.fetcher.named(task.spec, SPEC_LIMIT).stat().st_size)
@@ -125,7 +152,7 @@ class SolverRole(Role):
         self.session.market.commit(task.id, Commitment(root, blob, trajectory.checkpoints[-1].state_root))
         self.log.info("committed", task=task.id, root=root)
 
-    def _train(self, task: Task, spec: TaskSpec) -> Trajectory:
+    def _train(self, task: Task, spec: TaskSpec, *, quiet: bool) -> Trajectory:
         session = self.session
         runner = session.runner(spec, session.program(spec))
         initial = decode_state(session.read(spec.initial), runner.ports)
@@ -142,7 +169,8 @@ class SolverRole(Role):
             initial,
             journal,
             session.store,
-            (lambda blob: None) if self._cheat else session.publish,  # a cheat has not yet decided what to hide
+            # A cheat has not yet decided what to hide; where an error may be forced nobody is to see the truth first.
+            (lambda blob: None) if self._cheat or quiet else session.publish,
             lambda done, loss: session.board.post(task.id, "training", done, spec.steps, loss),
         )
         return self._cheat.forge(found, spec) if self._cheat else found
@@ -165,13 +193,9 @@ class SolverRole(Role):
         market, task = self.session.market, record.task
         waiting = [j for j in self.session.attested(record) if j not in record.revealed]
         if waiting and self.session.client.now() <= task.deadline:
-            journal = Journal(self._journal(task))
-            spec = self.session.spec(task.spec)
-            trajectory = build_trajectory(spec, (entry.checkpoint for entry in journal.entries))
-            if self._cheat:
-                trajectory = self._cheat.forge(trajectory, spec)
+            trajectory, digests = self._done(task)[0], Journal(self._journal(task)).digests
             for j in waiting:
-                openings = [_opened(trajectory, k, journal.digests[k]) for k in record.drawn_intervals(j)]
+                openings = [_opened(trajectory, k, digests[k]) for k in record.drawn_intervals(j)]
                 market.reveal(task.id, j, openings)
                 self.log.info("revealed", task=task.id, position=j)
             record = market.record(task.id)

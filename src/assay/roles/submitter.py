@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from assay.chain import Role, TaskRecord, events
+from assay.chain import Jackpot, Role, TaskRecord, events
 from assay.dispute.record import Turn
 from assay.errors import InsufficientFunds, MismatchError, NotFoundError, Reverted, UnavailableError
 from assay.market import Package, Quote, Windows, terms, work
@@ -73,10 +73,13 @@ class Submitter:
                     return journal.stem
         return None
 
-    def submit(self, package: Package, quote: Quote, windows: Windows, label: str) -> str:
-        """Publish the blobs, pay the escrow, post. Called again with the same label after a crash it posts nothing twice."""
+    def submit(self, package: Package, quote: Quote, windows: Windows, label: str, forced: int = 0) -> str:
+        """Publish the blobs, pay the escrow, post. Called again with the same label after a crash it posts nothing twice.
+
+        `forced` is the chance of a forced error, in parts per million: then the quote's tax is put down as well.
+        """
         market, token, me = self.session.market, self.session.token, self.session.address
-        posted, described = terms(package, quote, windows), work(package, quote, windows)
+        posted, described = terms(package, quote, windows, forced), work(package, quote, windows)
         journal = self._submissions / f"{label}.json"
         noted = read_json(journal)
         if noted is None:
@@ -89,6 +92,7 @@ class Submitter:
             )
         task = str(noted["task"])
         if market.state(task) is not TaskState.NONE:
+            self._reserve(task, quote.tax)
             return task
         if task != market.task_id(me, noted["salt"], posted):
             why = f"The submission {label!r} was begun under other terms and not posted."
@@ -104,7 +108,19 @@ class Submitter:
         token.approve(market.address, quote.escrow)
         market.post(noted["salt"], posted, described)
         self.session.log.info("posted", task=task, escrow=quote.escrow)
+        self._reserve(task, quote.tax)
         return task
+
+    def _reserve(self, task: str, tax: int) -> None:
+        """Put down the tax of a task with forced errors, once, while it can be done."""
+        record = self.session.market.record(task)
+        if not record.terms.forced or not tax or record.task.state is not TaskState.OPEN:
+            return
+        jackpot = Jackpot(self.session.client, self.session.network.contracts.jackpot)
+        missing = tax - jackpot.reserved(task)
+        if missing > 0:
+            self.session.token.approve(jackpot.address, missing)
+            jackpot.reserve(record, missing)
 
     def snapshot(self, task_id: str) -> Snapshot:
         """How the task stands now. Raises NotFoundError."""

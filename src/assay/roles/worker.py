@@ -8,7 +8,7 @@ from collections import Counter
 from typing import ClassVar
 
 from assay import chain
-from assay.chain import EventReader, TaskRecord
+from assay.chain import EventReader, Jackpot, TaskRecord
 from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
 from assay.settle import Push, due
 from assay.words import TaskState
@@ -48,6 +48,7 @@ class Role(ABC):
         self.log = session.log
         reader = EventReader(session.client, session.network.contracts, session.settings.folder / "cursor.json")
         self.disputes = Disputes(session)
+        self.jackpot = Jackpot(session.client, session.network.contracts.jackpot)
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
         self._not_before: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -144,6 +145,8 @@ class Role(ABC):
         """Collect what a finished task left to this role."""
         market, token, me, task = self.session.market, self.session.token, self.session.address, record.task
         self.disputes.close(record)
+        if record.terms.forced:
+            self._collect_jackpot(record)
         owed = market.owed(me)
         if owed:
             market.withdraw()
@@ -151,6 +154,15 @@ class Role(ABC):
             self.log.info(
                 "paid", task=task.id, amount=amount(owed, symbol), balance=amount(token.balance_of(me), symbol)
             )
+
+    def _collect_jackpot(self, record: TaskRecord) -> None:
+        """Divide the pot of a forced error, if nobody has, and take this role's share."""
+        if self.jackpot.pot(record.task.id):
+            self.jackpot.divide(record.task.id)
+        share = self.jackpot.owed(self.session.address)
+        if share:
+            self.jackpot.withdraw(self.session.address)
+            self.log.info("jackpot", task=record.task.id, amount=amount(share, self.session.token.symbol()))
 
     @abstractmethod
     def act(self, record: TaskRecord) -> None:
@@ -161,6 +173,9 @@ class Role(ABC):
         task = record.task
         may_settle = task.state is TaskState.AUDITED and self.session.may_settle(record)
         step = due(task, self.session.client.now(), revealed=may_settle)
+        if step is None and task.state is TaskState.COMMITTED and not record.result.published:
+            # Nobody attests to what is sealed: it has to be drawn for, whether its solver likes the lot or not.
+            step = Push.DRAW if record.preview.drawn and not record.result.drawn else None
         if step is None:
             return False
         since = self._first_seen.setdefault((task.id, task.state, step), time.monotonic())

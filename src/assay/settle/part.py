@@ -61,6 +61,8 @@ class Part:
                 self.accused |= args["accuser"] == self.me
             case "Revealed" if args["verifier"] == self.me:
                 self.matched = args["matched"]
+            case "Vindicated" if args["account"] == self.me:
+                self.matched = True
             case "Disputed":
                 self.disputed.add(args["challenger"])
             case "Ruled" if args["upheld"]:
@@ -80,7 +82,7 @@ class Part:
         """What this account has when the task ends, of the escrow: what it is, how much, and why."""
         if self.me == self.solver and self.settled:
             yield "price", args["paid"], "your result held"
-        if self.matched and self.settled:
+        if self.matched and self.settled and self.me in self.drawn and not self.lost:
             yield "fee", self.fee, "your attestation matched"
         if self.me == self.submitter:
             back = args["refunded"] if self.settled else args["amount"]

@@ -40,6 +40,10 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
                 drawn = tuple(found["verifiers"])
             case "Committed":
                 facts["state_root"] = found["final_root"]
+            case "Replaced":
+                facts["state_root"] = found["result"]["final_root"]
+            case "Vindicated" if found["account"] in drawn:
+                matched.append(found["account"])
             case "Disputed":
                 kinds[found["challenger"]] = Kind(found["kind"])
             case "Ruled":
@@ -63,7 +67,7 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
             case "Settled":
                 paid(task.solver, found["paid"])
                 for verifier in matched:
-                    paid(verifier, terms.fee)
+                    paid(verifier, 0 if verifier in slashed else terms.fee)
                 paid(task.submitter, found["refunded"])
                 facts |= {
                     "paid": found["paid"] + found["fees"],

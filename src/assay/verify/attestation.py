@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from assay.words import Kind
 
-__all__ = ["finding_commitment", "match_commitment"]
+__all__ = ["blinded", "finding_commitment", "match_commitment"]
 
 
 def match_commitment(task: str, verifier: str, digests: Sequence[bytes]) -> str:
@@ -26,6 +26,11 @@ def finding_commitment(task: str, account: str, kind: Kind, interval: int, salt:
     then is. `salt` has 32 bytes."""
     kinds = ["bytes32", "address", "uint256", "uint256", "bytes32"]
     return keccak(encode(kinds, [_word(task), account, int(kind), interval, salt])).hex()
+
+
+def blinded(found_root: str, blind: bytes) -> bytes:
+    """The salt of a finding that hides the state root which was found: keccak256(abi_encode(found_root, blind))."""
+    return keccak(_word(found_root) + blind)
 
 
 def _word(text: str) -> bytes:

@@ -15,7 +15,7 @@ from assay.proof import Finding, Runner, check_checkpoint, commitment_root, repl
 from assay.proof.replay import OTHER_ROWS, OTHER_STATE, OTHER_TRACE
 from assay.words import Blob, Commitment, Kind, Record, TaskSpec, Trajectory, Verdict, parse
 
-from .attestation import finding_commitment, match_commitment
+from .attestation import blinded, finding_commitment, match_commitment
 
 __all__ = ["Sealed", "audit", "read_trajectory", "trajectory_limit"]
 
@@ -45,6 +45,8 @@ class Sealed(Record, frozen=True):
     step: int = 0
     found_root: str = NO_ROOT
     salt: str = NO_ROOT
+    blind: str = NO_ROOT
+    """What hides `found_root` in the salt: whoever has replayed can show later that it knew (jackpot.vy)."""
 
     @property
     def matched(self) -> bool:
@@ -151,7 +153,8 @@ class _Seal:
         self._task, self._account, self._intervals, self._spec = task, account, intervals, spec
 
     def __call__(self, kind: Kind, interval: int, step: int, found_root: str = NO_ROOT, checkpoint: int = 0) -> Sealed:
-        salt = secrets.token_bytes(32)
+        blind = secrets.token_bytes(32)
+        salt = blinded(found_root, blind)
         commitment = finding_commitment(self._task, self._account, kind, interval, salt)
         return Sealed(
             self._task,
@@ -164,6 +167,7 @@ class _Seal:
             step,
             found_root,
             salt.hex(),
+            blind.hex(),
         )
 
     def start(self, interval: int) -> int:

@@ -61,12 +61,12 @@ def test_fees_may_be_offered_and_are_paid(tmp_path: Path, new_key: Any, ask: Cal
 def test_each_block_has_randomness_that_no_call_foretells(client: Client, url: str, ask: Callable[..., Any]) -> None:
     contract, seen = deploy(client, STORE_RANDOMNESS), set()
     for _ in range(3):
-        foretold = run(client, "44")
+        foretold = run(client, "4460081c")  # without its last byte: a result that begins with 0xEF would be refused
         receipt = client.send(Call(contract, b""))
         stored = int(ask(url, "eth_getStorageAt", contract, "0x0", "latest")["result"], 16)
         block = ask(url, "eth_getBlockByNumber", hex(receipt.block), False)["result"]
         assert stored == int(block["mixHash"], 16)
-        seen |= {stored, foretold}
+        seen |= {stored >> 8, foretold}
     assert len(seen) == 6
 
 

@@ -40,7 +40,7 @@ RATE = 4 * 10**12
 
 POLL = "0.15"
 
-PATIENCE, LATE = 2.0, 6.0
+PATIENCE, LATE = 2.0, 10.0
 """Seconds without any change after which an attacker is taken to keep silent, and after which somebody honest is."""
 
 LONGEST = 120.0
@@ -75,6 +75,8 @@ class Arena:
         self.accounts: dict[str, str] = {}
         """The address of everybody who ever had money here, by name of the member."""
         self._since: dict[str, int] = {}
+        self._idle: set[str] = set()
+        """Solvers that accept a task and do nothing."""
 
     def __enter__(self) -> Arena:
         try:
@@ -116,6 +118,7 @@ class Arena:
         for member in members:
             # The key is made here, so that its money is in the books from its first coin.
             self.accounts[member.name] = open_key(self.devnet.folder / member.name).address
+        self._idle |= {self.accounts[member.name] for member in members if member.options.get("cheat") == "absent"}
         self._since |= {member.name: self.client.head().number for member in members}
         self.devnet.join(*members)
 
@@ -205,9 +208,12 @@ class Arena:
         """When something can happen without anybody doing anything, in Unix seconds, and how many idle seconds show that nobody
         does: more where it may be somebody honest who is late. Nothing while somebody honest has to act for sure."""
         task, terms, attackers = record.task, record.terms, self.attackers
-        if task.state is TaskState.ASSIGNED and task.solver in attackers:
-            yield task.deadline + 1, LATE
-        if task.state is TaskState.COMMITTED and task.verifiers:
+        if task.state is TaskState.ASSIGNED and task.solver in self._idle:
+            yield task.deadline + 1, PATIENCE
+        missing = {
+            task.verifiers[j] for j in set(range(len(task.verifiers))) - set(self.submitter.session.attested(record))
+        }
+        if task.state is TaskState.COMMITTED and (task.solver in attackers or missing & attackers):
             yield task.deadline - terms.attest_for // 2 + 1, LATE  # from here on missing data count as withheld
             yield task.deadline + 1, LATE
         if task.state is TaskState.AUDITED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,12 +58,9 @@ class Reorganisation:
     def _save(self, arena: Arena, task: str, saved: Path) -> int:
         """Keep the chain as it is when the solver has the task; the number of its last block."""
         self._wait(lambda: arena.submitter.session.market.state(task) >= TaskState.ASSIGNED)
-        source = sqlite3.connect(f"file:{arena.devnet.folder / CHAIN / 'chain.sqlite'}?mode=ro", uri=True)
-        target = sqlite3.connect(saved)
-        with source, target:
-            source.backup(target)
-        source.close()
-        target.close()
+        chain = arena.devnet.folder / CHAIN / "chain.sqlite"
+        # Only a chain that is not running can be copied: it keeps its file to itself.
+        arena.devnet.halt(CHAIN, lambda: _copy(chain, saved))
         return arena.client.head().number
 
     def _undo(self, arena: Arena, task: str, height: int, saved: Path) -> int:
@@ -72,12 +69,7 @@ class Reorganisation:
         chain = arena.devnet.folder / CHAIN / "chain.sqlite"
         height_then = arena.client.head().number
 
-        def put_back() -> None:
-            for ending in ("-wal", "-shm"):
-                chain.with_name(chain.name + ending).unlink(missing_ok=True)
-            saved.replace(chain)
-
-        arena.devnet.halt(CHAIN, put_back)
+        arena.devnet.halt(CHAIN, lambda: _copy(saved, chain))
         return height_then - height
 
     @staticmethod
@@ -87,3 +79,12 @@ class Reorganisation:
             if time.monotonic() > until:
                 raise UnavailableError("What was to be undone does not happen.")
             time.sleep(0.05)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a chain's file, with what SQLite has not yet put into it, in the place of another one."""
+    for ending in ("", "-wal", "-shm"):
+        part, copy = source.with_name(source.name + ending), target.with_name(target.name + ending)
+        copy.unlink(missing_ok=True)
+        if part.exists():
+            shutil.copyfile(part, copy)

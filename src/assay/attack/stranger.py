@@ -137,7 +137,7 @@ class HostileBlob:
             self.name, arena, before, arena.books(), block, [Ended(receipt, package)], [self.name], started
         )
         caught = not taken and not through and alive and receipt.outcome == "settled"
-        by = f"solvers: {len(hostile)} tasks not taken; the depot: paths refused"
+        by = f"solvers: {len(hostile) - len(taken)} of {len(hostile)} tasks not taken; the depot: {through} paths followed"
         return msgspec.structs.replace(outcome, caught=caught, by=by, harmless=outcome.harmless and caught)
 
     def _tasks(self, arena: Arena, stranger: Submitter) -> Iterator[Package]:

@@ -20,6 +20,8 @@ class Games(Contract):
     def __init__(self, client: Client, deployment: Deployment) -> None:
         super().__init__(client, deployment.game)
         self._deployment = deployment
+        self._at = ""
+        self._events: dict[str, list[Event]] = {}
 
     def make(self, contract: str, function: str, *arguments: Any) -> TransactionReceipt:
         """Call a function of game, evidence or trajectory."""
@@ -39,13 +41,24 @@ class Games(Contract):
         return str(self._view("games", id_))
 
     def events(self, task: str) -> list[Event]:
-        """All that happened in the disputes about a task, in order, with what the referee executed."""
-        opened = self._logs([self.abi.topic("Opened"), None, "0x" + task])
-        ids = ["0x" + event.args["id"] for event in opened]
-        return self._logs([None, ids]) if ids else []
+        """All that happened in the disputes about a task, in order, with what the referee executed.
 
-    def _logs(self, topics: list[Any]) -> list[Event]:
+        It is read once for each head of the chain, as `Market.record` is.
+        """
+        head = self.client.head()
+        if head.hash != self._at:
+            self._at, self._events = head.hash, {}
+        if task not in self._events:
+            opened = self._logs(head.number, [self.abi.topic("Opened"), None, "0x" + task])
+            ids = ["0x" + event.args["id"] for event in opened]
+            found = self._logs(head.number, [None, ids]) if ids else []
+            if self.client.head().hash != head.hash:
+                return found
+            self._events[task] = found
+        return self._events[task]
+
+    def _logs(self, head: int, topics: list[Any]) -> list[Event]:
         names = {self.address: self.kind, self._deployment.evidence: "evidence"}
-        logs = self.client.logs(self._deployment.block, self.client.head().number, list(names), topics)
+        logs = self.client.logs(self._deployment.block, head, list(names), topics)
         decoded = (decode_event(names, log) for log in logs)
         return [event for event in decoded if event is not None]

@@ -31,6 +31,8 @@ class Market(Contract):
         super().__init__(client, address)
         self._block = block
         self._keys: dict[str, tuple[TaskKey, Work]] = {}
+        self._at = ""
+        self._records: dict[str, TaskRecord] = {}
 
     def many(self, calls: Sequence[bytes]) -> TransactionReceipt:
         """Several calls in one transaction, all of them or none; each is call data as `abi.encode` makes it."""
@@ -125,14 +127,31 @@ class Market(Contract):
         return self.record(task).task
 
     def record(self, task: str) -> TaskRecord:
-        """All that is known about a task. Raises NotFoundError if there is none."""
+        """All that is known about a task. Raises NotFoundError if there is none.
+
+        What was read at a head of the chain is known while the head is the same block: who waits for others to act asks
+        often, and a chain that went back has another head.
+        """
+        head = self.client.head()
+        if head.hash != self._at:
+            self._at, self._records = head.hash, {}
+        if task not in self._records:
+            found = self._read(task, head.number)
+            if self.client.head().hash == head.hash:
+                self._records[task] = found
+            return found
+        return self._records[task]
+
+    def _read(self, task: str, head: int) -> TaskRecord:
         found = self._view("tasks", task)
         state = TaskState(found["state"])
         if state is TaskState.NONE:
             self._keys.pop(task, None)  # a chain that went back has never had it
             raise _unknown(task)
         key, work = self._posted(task)
-        result = NO_RESULT if state in (TaskState.OPEN, TaskState.ASSIGNED) else self.result(task)
+        began = state not in (TaskState.OPEN, TaskState.ASSIGNED)
+        events = self.events(task, last=head) if began else []
+        result = _result(events)
         preview = self._preview(key, result) if state is TaskState.COMMITTED and not result.drawn else result
         return TaskRecord(
             task=_task(task, found, key, work, preview),
@@ -141,6 +160,7 @@ class Market(Contract):
             result=result,
             preview=preview,
             attestations=found["attestations"],
+            attested=frozenset(event.args["position"] for event in events if event.name == "Attested"),
             revealed=_bits(found["revealed"]),
             matched=_bits(found["matched"]),
             accusations=found["accusations"],
@@ -149,10 +169,7 @@ class Market(Contract):
 
     def result(self, task: str) -> Result:
         """What the solver swears to and what was drawn, from the events."""
-        result = NO_RESULT
-        for event in self.events(task):
-            result = result.after(event.name, event.args)
-        return result
+        return _result(self.events(task))
 
     def _preview(self, key: TaskKey, result: Result) -> Result:
         """The draw that the first attestation would make now; `result` where it is too early or too late for one."""
@@ -162,10 +179,10 @@ class Market(Contract):
             return result
         return Result(**found)
 
-    def events(self, task: str, since: int = 0) -> list[Event]:
-        """All that happened to a task, in order, from block `since` on; what its receipt is made of."""
-        first = max(since, self._block)
-        logs = self.client.logs(first, self.client.head().number, [self.address], [None, _topic(task)])
+    def events(self, task: str, since: int = 0, last: int | None = None) -> list[Event]:
+        """All that happened to a task, in order, in the blocks `since` to `last`; what its receipt is made of."""
+        first, end = max(since, self._block), self.client.head().number if last is None else last
+        logs = self.client.logs(first, end, [self.address], [None, _topic(task)])
         decoded = (decode_event({self.address: self.kind}, log) for log in logs)
         return [event for event in decoded if event is not None]
 
@@ -198,6 +215,26 @@ class Market(Contract):
     def has_answered(self, task: str) -> bool:
         """Whether the solver has made a move in a dispute about the task."""
         return bool(self._view("has_answered", task))
+
+    def results(self, task: str) -> str:
+        """The hash of the task's result; zeros before the commitment and after the end."""
+        return str(self._view("results", task))
+
+    def charged(self, task: str) -> int:
+        """The interval that the opened findings name, plus one; 0 if there is none, 2**256 - 1 if they name several."""
+        return int(self._view("charged", task))
+
+    def faultless_until(self, solver: str) -> int:
+        """When a solver may concede a fault again."""
+        return int(self._view("faultless_until", solver))
+
+    def proof_depth(self, terms: Terms) -> int:
+        """Words of one Merkle path in a reveal."""
+        return int(self._view("proof_depth", asdict(terms)))
+
+    def game(self) -> str:
+        """Address of the contract in which findings are disputed."""
+        return str(self._view("game"))
 
     def owed(self, account: str) -> int:
         """What `account` may withdraw."""
@@ -241,6 +278,13 @@ def _topic(task: str) -> str:
 
 def _unknown(task: str) -> NotFoundError:
     return NotFoundError(f"There is no task {task} on this network.", task=task)
+
+
+def _result(events: Sequence[Event]) -> Result:
+    result = NO_RESULT
+    for event in events:
+        result = result.after(event.name, event.args)
+    return result
 
 
 def _bits(mask: int) -> frozenset[int]:

@@ -126,7 +126,8 @@ class Opening:
 class TaskRecord:
     """All that is known about a task. `preview` is the result as the next attestation will have it drawn.
 
-    `revealed` and `matched` are the positions of verifiers for whom the solver has opened its traces, and who had the same.
+    `attested`, `revealed` and `matched` are the positions of verifiers that have attested, for whom the solver has opened its
+    traces, and who had the same.
     """
 
     task: Task
@@ -135,6 +136,7 @@ class TaskRecord:
     result: Result
     preview: Result
     attestations: int
+    attested: frozenset[int]
     revealed: frozenset[int]
     matched: frozenset[int]
     accusations: int

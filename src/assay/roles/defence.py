@@ -42,6 +42,8 @@ class Defence:
 
     def answer(self, record: TaskRecord) -> None:
         """Move in every dispute in which it is the solver's turn, and end those whose challenger is late."""
+        if record.games == 0:
+            return
         waiting = list(self.disputes.waiting_for(record.task.id, Turn.SOLVER))
         if waiting and self.concede(record, self._named(record)):
             return

@@ -108,8 +108,9 @@ class Disputes:
 
     def expire(self, record: TaskRecord, against: Turn) -> bool:
         """End the games in which the other side's clock has run out; whether there was one."""
-        now, ended = self.session.client.now(), False
-        for dispute, game in list(self.waiting_for(record.task.id, against)):
+        waiting, ended = list(self.waiting_for(record.task.id, against)), False
+        now = self.session.client.now() if waiting else 0
+        for dispute, game in waiting:
             if now > game.deadline:
                 self.move(dispute, Expire(), record)
                 ended = True

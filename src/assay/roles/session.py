@@ -153,9 +153,8 @@ class Session:
             yield url
 
     def attested(self, record: TaskRecord) -> list[int]:
-        """Positions of the verifiers that have attested, or whose finding was opened since."""
-        drawn = record.task.verifiers
-        return [j for j, who in enumerate(drawn) if int(self.market.sealed(record.task.id, who), 16)]
+        """Positions of the verifiers that have attested."""
+        return sorted(record.attested)
 
     def may_settle(self, record: TaskRecord) -> bool:
         """Whether the solver has revealed for every attestation, each one matched, and nobody can accuse any more."""

@@ -149,9 +149,9 @@ class VerifierRole(Auditor):
         if self._cheat and task.state.name == self._cheat.silent:
             return
         drawn = me in task.verifiers
-        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(task):
+        if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(record):
             self._attest(record)
-        elif task.state in DISPUTABLE and drawn and self._attested(task) and not self._sealed_match(task):
+        elif task.state in DISPUTABLE and drawn and self._attested(record) and not self._sealed_match(task):
             self.stand_by(record)
             self.push(record, mine=False)
         else:
@@ -160,8 +160,10 @@ class VerifierRole(Auditor):
     def _in_time(self, task: Task) -> bool:
         return self.session.client.now() <= task.deadline
 
-    def _attested(self, task: Task) -> bool:
-        return int(self.session.market.sealed(task.id, self.session.address), 16) != 0
+    def _attested(self, record: TaskRecord) -> bool:
+        task, me = record.task, self.session.address
+        # Who has accused before it was drawn has sealed as well, and can't attest any more.
+        return task.verifiers.index(me) in record.attested or int(self.session.market.sealed(task.id, me), 16) != 0
 
     def _sealed_match(self, task: Task) -> bool:
         sealed = self.sealed(task)

@@ -165,9 +165,8 @@ class Role(ABC):
 
     def push(self, record: TaskRecord, *, mine: bool) -> bool:
         """Send the push that a task is due, at once if it is `mine` to send, else when nobody has for a while."""
-        task, may_settle = record.task, False
-        if task.state is TaskState.AUDITED:
-            may_settle = self.session.may_settle(record)
+        task = record.task
+        may_settle = task.state is TaskState.AUDITED and self.session.may_settle(record)
         step = due(task, self.session.client.now(), revealed=may_settle)
         if step is None:
             return False

@@ -17,13 +17,20 @@ def refunded(demo: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, A
     def run(cheat: str) -> dict[str, Any]:
         result = demo("--cheat", cheat)
         caught = result["caught"]
-        assert result["outcome"] == "refunded"
+        assert (result["outcome"], result["reason"]) == ("refunded", "ruled wrong")
         assert result["refunded"] == result["escrow"] > 0
         assert result["paid"] == 0
-        assert list(result["payments"].values()) == [result["escrow"]], "nobody but the submitter got anything"
-        assert caught["role"] == "solver"
-        assert caught["who"] not in result["payments"]
-        # The first differing checkpoint that the claiming verifier drew; there are ten, evenly spaced.
+        assert (caught["role"], caught["who"] in result["payments"]) == ("solver", False)
+        assert result["ruling"].startswith("proven to the contract: ")
+        # It loses all that it had put up for this task, which is more than there was to gain.
+        lost = result["slashed"][caught["who"]]
+        assert result["slashed"] == {caught["who"]: result["quote"]["collateral"]}
+        assert lost > result["escrow"]
+        # The challenger has its reward, the submitter its compensation, and half is burned: nobody gains by a deal.
+        share, others = lost // 4, dict(result["payments"])
+        assert others.pop(caught["by"]) == share
+        assert list(others.values()) == [result["escrow"] + share], "the submitter's"
+        # The first differing checkpoint that the challenger drew; there are ten, evenly spaced.
         assert caught["step"] in range(24, result["steps"] + 1, 24)
         return result
 

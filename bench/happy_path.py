@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable

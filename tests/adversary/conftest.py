@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from assay.attack import ATTACKS, Arena, Outcome
 
 
 @pytest.fixture
@@ -24,5 +26,24 @@ def refunded(demo: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, A
         # The first differing checkpoint that the claiming verifier drew; there are ten, evenly spaced.
         assert caught["step"] in range(24, result["steps"] + 1, 24)
         return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """One local network of real processes for all attacks of this run."""
+    with Arena(tmp_path_factory.mktemp("arena")) as found:
+        yield found
+
+
+@pytest.fixture
+def repelled(arena: Arena) -> Callable[[str], Outcome]:
+    """Carry out the attack of a name; returns what came of it after checking that it ended as every attack has to."""
+
+    def run(name: str) -> Outcome:
+        outcome = ATTACKS[name].run(arena)
+        assert outcome.repelled, outcome
+        return outcome
 
     return run

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from assay.errors import ProgramRefused
+from assay.program import DType, Port
 from assay.proof import code_root
 from assay.proof.code import METRIC_BYTES, METRICS, ROW_BYTES
-from assay.program import DType, Port
 
 
 def wider(program, more):

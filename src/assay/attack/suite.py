@@ -11,6 +11,7 @@ from typing import Protocol
 from assay.errors import UsageError
 
 from .arena import Arena
+from .hostile_token import HostileToken
 from .outcome import Outcome, Summary
 from .plays import PLAYS
 from .reorganisation import Reorganisation
@@ -34,7 +35,7 @@ class Attack(Protocol):
 
 
 ATTACKS: dict[str, Attack] = {
-    attack.name: attack for attack in (*PLAYS, ReplayedSignature(), HostileBlob(), Reorganisation())
+    attack.name: attack for attack in (*PLAYS, ReplayedSignature(), HostileBlob(), HostileToken(), Reorganisation())
 }
 """Every attack by name. Each has a file in tests/adversary, named after it."""
 

@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contracts" / "support"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path.insert(0, str(TESTS / "contracts" / "support"))
+sys.path.insert(0, str(TESTS / "support"))
 
 from game_world import CHALLENGER, SOLVER, Play, Table
 from happy_path import happy_path
 
+from assay.contracts import CONTRACTS, artifact
 from assay.dispute import span
 from assay.dispute.arbiter.kernel import execute, finish, start
 from assay.dispute.arbiter.openings import openings, reader
@@ -37,6 +39,7 @@ from assay.program import Axis, DType, Kernel, Order, Read
 from assay.program.code import Layout, Source, decode, kernel_code
 from assay.proof import Opening, merkle
 
+SNAPSHOT = TESTS / "contracts" / "gas.json"
 STEPS, INTERVAL, VALUES, SIDE = 10**6, 1000, 1024, 1000
 STATES, METRICS = 100, 2
 LEFT, RIGHT, PRODUCT = 100, 200, 900
@@ -243,15 +246,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ways", type=int, default=32)
     parser.add_argument("--json", action="store_true", help="only the JSON object")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=SNAPSHOT, help="keep the figures, for the tests to compare"
+    )
     given = parser.parse_args()
     figures = {"dispute": dispute(given.ways, given.json)}
     if not given.json:
         print(f"{figures['dispute']['rounds']} rounds, {figures['dispute']['gas']:,} gas\n")
-    figures["happy_path"] = {"alone": happy_path(), "per_task_of_ten": happy_path(10)}
+    figures["happy_path"] = {
+        "alone": happy_path(),
+        "per_task_of_ten": happy_path(10),
+        "alone_one_interval": happy_path(audited=1),
+        "per_task_of_ten_one_interval": happy_path(10, audited=1),
+    }
     for name, gas in figures["happy_path"].items() if not given.json else ():
         print(f"a task that nobody quarrels about, {name.replace('_', ' ')}")
         print("".join(f"          {move:20}{used:>10,}\n" for move, used in gas.items()))
+    if given.write:
+        given.write.write_text(json.dumps(snapshot(figures), indent=1) + "\n")
     print(json.dumps(figures))
+
+
+def snapshot(figures: dict[str, Any]) -> dict[str, Any]:
+    """What tests/contracts/gas.json keeps: gas per move, and the bytes of each contract's runtime code."""
+    moves: dict[str, int] = {}
+    for place, move in enumerate(figures["dispute"]["moves"]):
+        moves[f"{place:02} {move['level']} {move['move']}"] = move["gas"]
+    dispute = {"rounds": figures["dispute"]["rounds"], "total": figures["dispute"]["gas"]} | moves
+    sizes = {name: len(artifact(name).runtime) for name in CONTRACTS}
+    return {"dispute": dispute, **figures["happy_path"], "bytes": sizes}
 
 
 if __name__ == "__main__":

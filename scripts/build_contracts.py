@@ -16,6 +16,10 @@ from vyper.compiler.settings import OptimizationLevel, Settings
 from assay.contracts import CONTRACTS
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "assay" / "contracts"
+ROOT = FOLDER.parents[2]
+ODD_TOKENS = {"calling": "calling_token", "taxed": "taxed_token"}
+"""Currencies with which `assay attack` tries the contracts; their sources are those of the tests."""
+
 VYPER = "0.4.3"
 EVM = "cancun"
 
@@ -40,9 +44,11 @@ def render(source: Path) -> bytes:
 def stale() -> dict[Path, bytes]:
     """The artifact files that are not what their sources compile to, with what should be in them."""
     found = {}
-    for name in CONTRACTS:
-        target = FOLDER / "artifacts" / f"{name}.json"
-        wanted = render(FOLDER / "vyper" / f"{name}.vy")
+    pairs = [(FOLDER / "vyper" / f"{name}.vy", FOLDER / "artifacts" / f"{name}.json") for name in CONTRACTS]
+    odd, tests = ROOT / "src" / "assay" / "attack" / "tokens", ROOT / "tests" / "contracts" / "support"
+    pairs += [(tests / f"{source}.vy", odd / f"{name}.json") for name, source in ODD_TOKENS.items()]
+    for source, target in pairs:
+        wanted = render(source)
         if not target.is_file() or target.read_bytes() != wanted:
             found[target] = wanted
     return found

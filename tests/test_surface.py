@@ -26,9 +26,10 @@ COMMANDS = {
     "assay devnet": ["--help"],
     "assay devnet down": ["--dir", "--help", "--json"],
     "assay devnet status": ["--dir", "--help", "--json"],
-    "assay devnet up": ["--dir", "--help", "--json", "--solvers", "--verifiers"],
+    "assay devnet up": ["--dir", "--help", "--json", "--solvers", "--verifiers", "--whistleblowers"],
     "assay conformance": ["--engine", "--filter", "--help", "--json"],
     "assay doctor": ["--help", "--json"],
+    "assay earnings": ["--account", "--dir", "--help", "--json", "--network", "--rpc"],
     "assay fetch": ["--out -o", "TASK", *SUBMITTER],
     "assay replay": ["--help", "--interval", "--json", "--threads", "BUNDLE"],
     "assay simulate": ["--help", "--json", "--population", "--seed", "--tasks"],
@@ -37,6 +38,10 @@ COMMANDS = {
     "assay tasks": SUBMITTER,
     "assay verifier": ["--cheat", "--dir", "--help", "--leave", "--network", "--port", "--rpc", "--threads"],
     "assay watch": ["TASK", *SUBMITTER],
+    "assay whistleblower": [
+        *["--dir", "--doubt", "--help", "--leave", "--network", "--others", "--port", "--replays", "--rpc", "--share"],
+        "--threads",
+    ],
 }
 """Every command with its flags: a new one is added here on purpose, or not at all."""
 
@@ -113,7 +118,7 @@ def test_a_flag_has_one_spelling_and_one_meaning():
 
 
 def test_every_command_that_gives_data_gives_it_as_json():
-    runs_for_ever = {"assay solver", "assay verifier"}
+    runs_for_ever = {"assay solver", "assay verifier", "assay whistleblower"}
     leaves = {path: c for path, c in commands().items() if not hasattr(c, "commands")}
     assert {path for path, c in leaves.items() if "--json" not in flags(c)} == runs_for_ever
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from aftermath import Aftermath, aftermath
+
+from assay.attack import ATTACKS, Arena, Outcome
 
 
 @pytest.fixture
@@ -57,3 +59,22 @@ def check_money(found: Aftermath, solver: str, challenger: str, collateral: int)
     assert found.books.burned == collateral - 2 * share
     assert sum(gained.values()) == -(found.in_market + found.in_games - found.owed)
     assert {name for name, gain in gained.items() if gain} <= {"verifier-1", "verifier-2"}
+
+
+@pytest.fixture(scope="session")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """One local network of real processes for all attacks of this run."""
+    with Arena(tmp_path_factory.mktemp("arena")) as found:
+        yield found
+
+
+@pytest.fixture
+def repelled(arena: Arena) -> Callable[[str], Outcome]:
+    """Carry out the attack of a name; returns what came of it after checking that it ended as every attack has to."""
+
+    def run(name: str) -> Outcome:
+        outcome = ATTACKS[name].run(arena)
+        assert outcome.repelled, outcome
+        return outcome
+
+    return run

@@ -1,4 +1,4 @@
-"""A solver tampers with one answer of an inference task: the submitter has everything back, and nobody else gets anything."""
+"""A solver tampers with one answer of an inference task: it is shown to the contract, and the submitter has everything back."""
 
 from __future__ import annotations
 
@@ -49,13 +49,18 @@ def test_an_altered_answer_sheet_is_refunded(cheat, tmp_path):
         task = package_job(job, hands.session.store)
         price = quote(task.program, task.spec)
         before = hands.session.token.balance_of(hands.session.address)
-        posted = hands.submit(task, price, Windows.fitting(price, task.spec), secrets.token_hex(8))
+        posted = hands.submit(task, price, Windows.fitting(price, task.spec, watched=False), secrets.token_hex(8))
         escrow = before - hands.session.token.balance_of(hands.session.address)
-        assert quarter.until(posted, TaskState.SETTLED, TaskState.REFUNDED, turns=20) is TaskState.REFUNDED
+        assert quarter.until(posted, TaskState.SETTLED, TaskState.REFUNDED, turns=80) is TaskState.REFUNDED
         receipt = hands.receipt(posted)
         assert receipt.outcome == "refunded"
-        assert {who: paid for who, paid in receipt.payments.items() if paid} == {hands.session.address: escrow}
-        assert hands.collect() == escrow > 0
-        assert hands.session.token.balance_of(hands.session.address) == before
+        lost = receipt.slashed[quarter.solver.session.address]
+        assert receipt.slashed == {receipt.solver: lost}
+        (caught,) = receipt.caught
+        assert (caught.who, receipt.ruling[:6]) == (receipt.solver, "proven")
+        me, share = hands.session.address, lost // 4
+        assert {who: paid for who, paid in receipt.payments.items() if paid} == {me: escrow + share, caught.by: share}
+        assert hands.collect() == escrow + share > 0
+        assert hands.session.token.balance_of(me) == before + share
         with pytest.raises(NotFoundError):
             hands.fetch(posted, tmp_path / "mine")

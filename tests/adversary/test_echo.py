@@ -1,5 +1,7 @@
 """A verifier attests without replaying: it can't know the traces, so it is not paid."""
 
+import pytest
+
 
 def test_a_lazy_verifier_is_named_and_not_paid(demo):
     result = demo("--cheat", "echo")
@@ -14,3 +16,8 @@ def test_a_lazy_verifier_is_named_and_not_paid(demo):
         [result["quote"]["price"], result["quote"]["fee"], result["quote"]["fee"]]
     )
     assert sum(result["payments"].values()) == result["escrow"]
+
+
+@pytest.mark.slow
+def test_it_loses_in_the_arena_too(repelled):
+    assert repelled("echo").caught

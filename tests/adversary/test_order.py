@@ -1,5 +1,8 @@
-"""A solver trains on other batches and claims the task's."""
+"""A solver trains on other batches and claims the task's; another one commits to the batches that it used."""
+
+import pytest
 
 
-def test_it_is_caught(refunded):
-    refunded("order")
+@pytest.mark.slow
+def test_both_are_caught(repelled):
+    assert repelled("order").caught

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.chain import Call, Client, Deployment, Token, deploy
@@ -286,6 +287,6 @@ def test_a_contract_that_is_not_there_is_reported(client: Client, deployment: De
         Token(client, SINK).total_supply()
     assert "deployment" in caught.value.hint
     deployment.check(client)
-    elsewhere = Deployment(token=SINK, stakes=SINK, market=SINK[:-1] + "9", chain_id=31337, block=1)
+    elsewhere = msgspec.structs.replace(deployment, market=SINK[:-1] + "9")
     with pytest.raises(ConfigError, match="no market"):
         elsewhere.check(client)

@@ -56,9 +56,10 @@ def test_key_work_and_result_come_from_events_and_are_what_the_contract_keeps(ca
     assert result_hash(drawn) == kept(stranger, task) != result_hash(committed)
     assert drawn.drawn
     assert len(drawn.verifiers) == 2
-    assert stranger.record(task).audit_seed == keccak(
-        encode(["bytes32", "string"], [bytes.fromhex(drawn.seed), "intervals"])
-    ).hex()
+    assert (
+        stranger.record(task).audit_seed
+        == keccak(encode(["bytes32", "string"], [bytes.fromhex(drawn.seed), "intervals"])).hex()
+    )
 
 
 def test_a_verifier_knows_for_what_it_will_be_drawn_before_anybody_has_drawn(cast: Cast) -> None:
@@ -180,7 +181,9 @@ def test_a_market_object_follows_a_chain_that_went_back(
         assert market.record(lost).commitment is not None
         assert market.task(before).state is TaskState.ASSIGNED
         forked.go_back()
-        assert market.task(before).state is TaskState.OPEN, "what never changes may be remembered, the rest is asked for"
+        assert market.task(before).state is TaskState.OPEN, (
+            "what never changes may be remembered, the rest is asked for"
+        )
         with pytest.raises(NotFoundError):
             market.record(lost)
         with pytest.raises(NotFoundError):

@@ -234,11 +234,11 @@ def cost(world: World) -> int:
 def test_the_largest_reveal_fits_in_a_block(world: World) -> None:
     while world.stakes.count(VERIFIER) < 16:
         world.stakes.register(VERIFIER, VERIFIER_MINIMUM, "", sender=world.person())
-    task = world.task(steps=2**14, interval=1, verifiers=16, audit_intervals=64)
+    task = world.task(steps=2**14, interval=1, verifiers=16, audit_intervals=32)
     task.posted().accepted().committed().drawn()
     draw = cost(world)
     task.attested(15).late().expired().revealed()
     reveal = cost(world)
-    print(f"\n16 verifiers, 64 of 16,384 intervals each: draw {draw:,}, reveal {reveal:,}")
+    print(f"\n16 verifiers, 32 of 16,384 intervals each: draw {draw:,}, reveal {reveal:,}")
     assert max(draw, reveal) < 15_000_000
     assert task.info.matched == 1 << 15

@@ -10,11 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from roles_in_process import a_quarter
+from roles_in_process import QUICK, a_quarter
 from small import small
 
 from assay.chain import Market
-from assay.market import Windows, quote
+from assay.market import quote
 from assay.words import TaskState
 
 
@@ -30,7 +30,7 @@ def test_a_submission_that_was_begun_is_gone_on_with(tmp_path: Path, monkeypatch
         post = Market.post
 
         def submit() -> str:
-            return hands.submit(task, price, Windows(), hands.unfinished(task) or secrets.token_hex(8))
+            return hands.submit(task, price, QUICK, hands.unfinished(task) or secrets.token_hex(8))
 
         def killed_before(*_: object) -> str:
             raise Killed
@@ -47,6 +47,6 @@ def test_a_submission_that_was_begun_is_gone_on_with(tmp_path: Path, monkeypatch
         monkeypatch.setattr(Market, "post", post)
         posted = submit()
         assert posted == submit()
-        assert market.task_count() == 1
+        assert market.posted() == [posted]
         assert quarter.until(posted, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
         assert hands.unfinished(task) is None, "the same task again is a new one"

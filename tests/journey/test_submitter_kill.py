@@ -36,7 +36,7 @@ class Books:
         self.token, _, self.market = network.contracts.connect(self.client)
 
     def tasks(self) -> list[str]:
-        return [self.market.task_at(i) for i in range(self.market.task_count())]
+        return self.market.posted()
 
     @property
     def submitter(self) -> str:
@@ -113,7 +113,7 @@ folder, task = map(Path, sys.argv[1:3])
 hands = Submitter(Session.open("submitter", read_settings(folder=folder / "submitter")))
 package = read_task(task, hands.session.store)
 print("ready", flush=True)
-print(hands.submit(package, quote(package.program, package.spec), Windows(), "mine"), flush=True)
+print(hands.submit(package, quote(package.program, package.spec), Windows(patrol_for=0), "mine"), flush=True)
 """
 
 
@@ -132,7 +132,7 @@ def test_one_label_is_one_task_wherever_the_submitter_dies(network, books, tmp_p
     hands = Submitter(Session.open("submitter", read_settings(folder=network / "submitter")))
     package = read_task(task, hands.session.store)
     price = quote(package.program, package.spec)
-    found = {hands.submit(package, price, Windows(), "mine") for _ in range(2)}
+    found = {hands.submit(package, price, Windows(patrol_for=0), "mine") for _ in range(2)}
     assert found == set(books.tasks())
     assert len(found) == 1
     assert books.spent() == price.escrow

@@ -18,7 +18,7 @@ from small import program, small
 from assay.chain import Deployment
 from assay.errors import UsageError
 from assay.market import DEFAULT_RATE, Windows, quote, terms, work
-from assay.market.quote import MAX_AUDIT, MAX_VERIFIERS
+from assay.market.quote import LONGEST, MAX_AUDIT, MAX_VERIFIERS
 from assay.market.terms import WAYS
 from assay.program import Cost
 from assay.proof import code_root
@@ -133,6 +133,19 @@ def test_work_says_what_the_spec_says_and_how_one_quarrels(store):
     words = [bytes.fromhex(v) if isinstance(v, str) else v for v in astuple(found)]
     assert found.digest == keccak(encode(kinds, words)).hex()
     assert all(replace(found, **{name: 9}).digest != found.digest for name in ("rows", "seed", "ways", "bond"))
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_windows_fit_the_work_and_wait_for_whistleblowers_where_there_are_any(watched):
+    small_spec = msgspec.structs.replace(SPEC, steps=12, interval=3, audit=Audit(2, 2))
+    for operations in (1, 10**9, 10**12, 10**16):
+        price = quote(costing(operations), small_spec)
+        found = Windows.fitting(price, small_spec, watched=watched)
+        alone = price.operations // 10**9  # seconds of a slow machine that does all of it
+        assert found.work_for >= min(LONGEST, alone)
+        assert found.attest_for >= min(LONGEST, alone // 2)
+        assert found.patrol_for == 0 if not watched else found.patrol_for >= min(LONGEST, 60 + alone)
+        assert found.patrol_for <= found.attest_for <= LONGEST, "the market takes no longer one"
 
 
 def test_a_patrol_is_never_longer_than_the_time_for_attesting(store):

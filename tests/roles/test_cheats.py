@@ -28,10 +28,10 @@ FIRST_WRONG = {
     "weights": 9,
     "weights-first": 3,
     "weights-last": 12,
-    "still": 9,
+    "idle": 9,
     "stale": 9,
-    "trace": 9,
-    "top-q": 9,
+    "forged_trace": 9,
+    "top_q": 9,
 }
 """Step of the first checkpoint that an audit of all intervals takes offence at, where it is not the first one."""
 
@@ -96,7 +96,7 @@ def test_it_deviates_and_an_audit_finds_it(attempt: Attempt, name: str):
     assert all(each.matched for each in before)
     assert not finding.matched
     assert finding.step == FIRST_WRONG.get(name, 3)
-    assert ("trace" in finding.reason) == (name == "trace")
+    assert ("trace" in finding.reason) == (name == "forged_trace")
 
 
 @pytest.mark.parametrize("name", [cheat.name for cheat in _WORKERS])
@@ -109,7 +109,7 @@ def test_a_cheat_that_is_killed_goes_on_as_if_nothing_had_happened(attempt: Atte
 
 
 def test_a_result_may_be_right_though_the_trace_is_forged(attempt: Attempt):
-    honest, forged = attempt.solved(), attempt.solved("trace")
+    honest, forged = attempt.solved(), attempt.solved("forged_trace")
     assert [c.state_root for c in honest.checkpoints] == [c.state_root for c in forged.checkpoints]
 
 
@@ -123,7 +123,7 @@ def test_an_earlier_task_is_handed_in_again(tmp_path: Path):
     assert (finding.matched, finding.step) == (False, 3)
 
 
-@pytest.mark.parametrize(("name", "rule"), [("start", "initial state"), ("program", "same program")])
+@pytest.mark.parametrize(("name", "rule"), [("other_start", "initial state"), ("other_program", "same program")])
 def test_a_forged_commitment_breaks_a_rule(attempt: Attempt, name: str, rule: str):
     forged = CHEATS[name].forge(attempt.solved(), attempt.package.spec)
     with pytest.raises(MismatchError, match=rule):
@@ -161,7 +161,7 @@ def test_a_program_without_random_numbers_has_no_other_seed(attempt: Attempt):
     inputs = tuple(other for other in program.inputs if other is not port)
     blind = Runner(Blind(replace(program, inputs=inputs)), attempt.package.spec, attempt.runner.dataset)
     with pytest.raises(UsageError, match="no random numbers"):
-        CHEATS["seed"].work(Scene(blind, attempt.initial, compile_program))
+        CHEATS["other_seed"].work(Scene(blind, attempt.initial, compile_program))
 
 
 @dataclass

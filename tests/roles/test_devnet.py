@@ -26,7 +26,7 @@ def books(folder) -> dict[str, tuple[str, int, int]]:
             address = "0x" + json.loads((home / "key.json").read_text())["address"]
             role = Role.SOLVER if home.name.startswith("solver") else Role.VERIFIER
             found[home.name] = (address, token.balance_of(address), stakes.stake_of(address, role))
-        assert market.task_count() == 0
+        assert market.posted() == []
     return found
 
 

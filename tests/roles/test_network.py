@@ -13,7 +13,7 @@ from assay.roles.network import Network
 from assay.roles.session import Session
 from assay.roles.settings import read_settings
 
-FINE = Network("http://127.0.0.1:1", Deployment("0x1", "0x2", "0x3", 31337, 7), ("http://127.0.0.1:2",))
+FINE = Network("http://127.0.0.1:1", Deployment(*(f"0x{n}" for n in range(8)), 31337, 7), ("http://127.0.0.1:2",))
 
 
 def test_round_trip(tmp_path):
@@ -63,12 +63,13 @@ def test_a_session_is_not_opened_on_another_chain(tmp_path, chain):
     for contracts, told in (
         (msgspec.structs.replace(deployment, chain_id=1), "chain 1"),
         (msgspec.structs.replace(deployment, market="0x" + "12" * 20), "no market"),
+        (msgspec.structs.replace(deployment, game="0x" + "12" * 20), "no game"),
     ):
         Network(url, contracts, ()).save(tmp_path / "network.json")
         with pytest.raises(ConfigError, match=told):
             Session.open("submitter", read_settings(folder=tmp_path / "submitter"))
     Network(url, deployment, ()).save(tmp_path / "network.json")
     session = Session.open("submitter", read_settings(folder=tmp_path / "submitter"))
-    assert session.market.task_count() == 0
+    assert session.market.posted() == []
     session.client.close()
     session.fetcher.close()

@@ -75,7 +75,7 @@ class Town:
     def task_count(self) -> int:
         client, contracts = self.chain()
         with client:
-            return contracts.connect(client)[2].task_count()
+            return len(contracts.connect(client)[2].posted())
 
     def balance(self, who: str) -> int:
         client, contracts = self.chain()

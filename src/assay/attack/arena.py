@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,7 @@ from assay.roles.session import Session
 from assay.roles.settings import read_settings
 from assay.roles.submitter import Submitter
 from assay.settle import due
+from assay.store import Store
 from assay.words import Receipt, Task, TaskState
 
 from .books import Books, read_books
@@ -38,7 +40,7 @@ RATE = 4 * 10**12
 
 POLL = "0.15"
 
-PATIENCE, LATE = 2.0, 6.0
+PATIENCE, LATE = 2.0, 10.0
 """Seconds without any change after which an attacker is taken to keep silent, and after which somebody honest is."""
 
 LONGEST = 120.0
@@ -73,6 +75,8 @@ class Arena:
         self.accounts: dict[str, str] = {}
         """The address of everybody who ever had money here, by name of the member."""
         self._since: dict[str, int] = {}
+        self._idle: set[str] = set()
+        """Solvers that accept a task and do nothing."""
 
     def __enter__(self) -> Arena:
         try:
@@ -114,6 +118,7 @@ class Arena:
         for member in members:
             # The key is made here, so that its money is in the books from its first coin.
             self.accounts[member.name] = open_key(self.devnet.folder / member.name).address
+        self._idle |= {self.accounts[member.name] for member in members if member.options.get("cheat") == "absent"}
         self._since |= {member.name: self.client.head().number for member in members}
         self.devnet.join(*members)
 
@@ -122,10 +127,10 @@ class Arena:
         self.summon(*(member for member in members if member.name not in self.devnet.status()))
         self.devnet.settle_in(*(member.name for member in members))
 
-    def gas_of(self, *members: Member) -> int:
-        """The gas that attackers have paid since they joined, for that too."""
-        own = {self.accounts[member.name].lower() for member in members}
-        first = min(self._since[member.name] for member in members) + 1
+    def gas_of(self, block: int, *names: str) -> int:
+        """The gas that these members have paid after `block`, or since they joined: for that too."""
+        own = {self.accounts[name].lower() for name in names}
+        first = min((self._since.get(name, block) for name in names), default=block) + 1
         return sum(each.gas for each in spent(self.client, first, self.client.head().number) if each.sender in own)
 
     def remove(self, *members: Member) -> None:
@@ -143,11 +148,24 @@ class Arena:
         names = {account: name for name, account in self.accounts.items()}
         return names.get(address, address).split("/")[-1].rstrip("-0123456789")
 
+    def stranger(self, name: str) -> Submitter:
+        """The hands of an attacker without a role, in this process, with a gift from the faucet."""
+        found = Submitter(self.session("submitter", name))
+        self.accounts[name], self._since[name] = found.session.address, self.client.head().number
+        found.session.token.faucet()
+        return found
+
     # -- tasks ----------------------------------------------------------------------------------------------------
 
+    def package(self, store: Store, label: str, **changes: Any) -> Package:
+        """The toy under the name `label`, with `changes` to its plan. Each name has a seed of its own: data of an earlier task
+        must not do for those that somebody withholds."""
+        seed = int.from_bytes(sha256(label.encode()).digest()[:4], "big")
+        return toy(store, **({"name": label, "seed": seed} | changes))
+
     def post(self, label: str, *, rate: int = RATE, windows: Windows = WINDOWS, **changes: Any) -> tuple[str, Package]:
-        """Post the toy under the name `label`, with `changes` to its plan; the id, and what was posted."""
-        package = toy(self.submitter.session.store, name=label, **changes)
+        """Post the toy under the name `label`; the id, and what was posted."""
+        package = self.package(self.submitter.session.store, label, **changes)
         salt = f"{label}-{len(list(self.submitter.session.settings.folder.glob('submissions/*')))}"
         return self.submitter.submit(package, quote(package.program, package.spec, rate), windows, salt), package
 
@@ -190,9 +208,12 @@ class Arena:
         """When something can happen without anybody doing anything, in Unix seconds, and how many idle seconds show that nobody
         does: more where it may be somebody honest who is late. Nothing while somebody honest has to act for sure."""
         task, terms, attackers = record.task, record.terms, self.attackers
-        if task.state is TaskState.ASSIGNED and task.solver in attackers:
-            yield task.deadline + 1, LATE
-        if task.state is TaskState.COMMITTED and task.verifiers:
+        if task.state is TaskState.ASSIGNED and task.solver in self._idle:
+            yield task.deadline + 1, PATIENCE
+        missing = {
+            task.verifiers[j] for j in set(range(len(task.verifiers))) - set(self.submitter.session.attested(record))
+        }
+        if task.state is TaskState.COMMITTED and (task.solver in attackers or missing & attackers):
             yield task.deadline - terms.attest_for // 2 + 1, LATE  # from here on missing data count as withheld
             yield task.deadline + 1, LATE
         if task.state is TaskState.AUDITED:

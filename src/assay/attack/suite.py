@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.errors import UsageError
-from assay.roles.cheats import CHEATS
 
 from .arena import Arena
+from .hostile_token import HostileToken
 from .outcome import Outcome, Summary
-from .play import Actor, Play
+from .plays import PLAYS
+from .reorganisation import Reorganisation
+from .stranger import HostileBlob, ReplayedSignature
 
 __all__ = ["ATTACKS", "Attack", "chosen", "run", "summary"]
 
@@ -32,54 +34,9 @@ class Attack(Protocol):
         """Carry it out."""
 
 
-def _alone(name: str, verifiers: int = 2) -> Play:
-    """One cheat by one participant."""
-    cheat = CHEATS[name]
-    return Play(name, f"a {cheat.role} {cheat.sentence}", [[Actor(cheat.role, name)]], verifiers)
-
-
-BY_SOLVERS = tuple(_alone(cheat.name) for cheat in CHEATS.values() if cheat.role == "solver")
-
-BY_VERIFIERS = (
-    _alone("echo", 3),
-    _alone("copy", 3),
-    _alone("mute", 3),
-    Play(
-        "collude",
-        "a solver tampers, and a verifier attests what it is told",
-        [[Actor("solver", "weights"), Actor("verifier", "collude", accomplice="solver")]],
-        verifiers=3,
-    ),
-)
-
-WEIGHTS = "weights"
-MOVES = 5
-"""Answers after which a silent solver has certainly lost: it would have been caught lying by the next one."""
-
-IN_DISPUTES = (
-    Play(
-        "silence",
-        "solvers tamper, and fall silent after 0, 1, 2, ... answers",
-        [[Actor("solver", WEIGHTS, {"manner": f"silent:{n}"})] for n in range(MOVES)],
-    ),
-    Play(
-        "late",
-        "a solver tampers, and makes every move in the last second",
-        [[Actor("solver", WEIGHTS, {"manner": "late"})]],
-    ),
-    Play("concede", "a solver tampers, and calls it a fault", [[Actor("solver", WEIGHTS, {"manner": "concede"})]]),
-    Play(
-        "griefing", "a verifier challenges a right result down to the last level", [[Actor("verifier", "slander")]], 3
-    ),
-    Play(
-        "false-alarm",
-        "a verifier challenges a right result and leaves",
-        [[Actor("verifier", "slander", {"manner": "silent:0"})]],
-        3,
-    ),
-)
-
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*BY_SOLVERS, *BY_VERIFIERS, *IN_DISPUTES)}
+ATTACKS: dict[str, Attack] = {
+    attack.name: attack for attack in (*PLAYS, ReplayedSignature(), HostileBlob(), HostileToken(), Reorganisation())
+}
 """Every attack by name. Each has a file in tests/adversary, named after it."""
 
 

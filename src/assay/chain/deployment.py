@@ -59,6 +59,11 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             address = getattr(self, name)
             if not client.code(address):
                 raise ConfigError(f"{client.url} has no {name} at {address}", contract=name, address=address)
+        _, stakes, market = self.connect(client)
+        found = {"stakes": market.stakes(), "game": market.game(), "market": stakes.market()}
+        wrong = sorted(name for name, address in found.items() if address != getattr(self, name))
+        if wrong:
+            raise ConfigError(f"the contracts do not know each other: {', '.join(wrong)}", **found)
 
     def connect(self, client: Client) -> tuple[Token, Stakes, Market]:
         """The contracts, as `client`."""

@@ -35,6 +35,7 @@ def submit(
     """Quote a task, pay its escrow, and watch it being solved and checked."""
     import msgspec
 
+    from assay.chain import Role
     from assay.market import DEFAULT_RATE, Windows, quote
 
     from .results import conclude, follow
@@ -49,10 +50,12 @@ def submit(
         )
     if not yes and not _agreed():
         raise UsageError("Nothing was paid and nothing was posted.", hint="Use --yes to skip the question.")
+    watched = hands.session.stakes.count(Role.WHISTLEBLOWER) > 0
+    windows = Windows.fitting(price, package.spec, watched=watched)
     begun = hands.unfinished(package)
     if begun:
         say("this task was begun before and has not ended: going on with it, nothing is paid twice")
-    task = hands.submit(package, price, Windows.fitting(price, package.spec), begun or secrets.token_hex(8))
+    task = hands.submit(package, price, windows, begun or secrets.token_hex(8))
     say(f"task {task}")
     if detach:
         say(f"watch it with: assay watch {task[:12]}")

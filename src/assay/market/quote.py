@@ -23,6 +23,9 @@ MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 32, 2**20 - 1
 SLOW = 10**9
 """Scalar operations per second of a machine that is still welcome."""
 
+NOTICE = 60
+"""Seconds in which a whistleblower sees a result and has fetched it."""
+
 LONGEST = 30 * 24 * 3600
 """Longest window that the market contract takes, in seconds."""
 
@@ -43,11 +46,19 @@ class Windows(Record, frozen=True):
     extension: int = 600
 
     @classmethod
-    def fitting(cls, price: Quote, spec: TaskSpec) -> Windows:
-        """Twice what a slow machine takes for the work, and for a verifier's share of it, plus time to notice."""
+    def fitting(cls, price: Quote, spec: TaskSpec, *, watched: bool = True) -> Windows:
+        """Twice what a slow machine takes for the work, and for a verifier's share of it, plus time to notice.
+
+        A result waits for whistleblowers, who may replay all of it, only where it is `watched`: where there are any.
+        """
         work = 2 * price.operations // SLOW
         share = ceil_div(work * spec.audit.intervals, spec.intervals)
-        return cls(work_for=min(LONGEST, 3600 + work), attest_for=min(LONGEST, 1800 + share), reveal_for=1800)
+        return cls(
+            work_for=min(LONGEST, 3600 + work),
+            patrol_for=min(LONGEST, NOTICE + work) if watched else 0,
+            attest_for=min(LONGEST, 1800 + max(share, work if watched else 0)),
+            reveal_for=1800,
+        )
 
 
 class Quote(Record, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from math import prod
 
+from assay.errors import ProgramRefused
 from assay.program.code import kernel_code, layout
 from assay.program.program import BATCH, METRIC, NEXT, STATE, Program
 from assay.program.types import DType, Port
@@ -78,9 +79,28 @@ def code_shape(program: Program) -> bytes:
     return b"".join((*(count.to_bytes(4, "big") for count in counts), row))
 
 
+ROW_BYTES, METRICS, METRIC_BYTES = 32_768, 16, 1024
+"""What the contracts take at most in one call: a row of the dataset, all metrics of a step, the bytes of one."""
+
+
+def _check(program: Program) -> None:
+    """Refuse what could not be disputed: an honest verifier would lose its bonds over it."""
+    row = sum(size for _, size in _columns(program).values())
+    if row > ROW_BYTES:
+        hint = "Store rows in a smaller type, or as several shorter ones."
+        raise ProgramRefused(f"a row of the dataset has {row} bytes", hint=hint, limit=ROW_BYTES)
+    if len(program.metrics) > METRICS:
+        raise ProgramRefused(f"the program has {len(program.metrics)} metrics", limit=METRICS)
+    for name, port in program.metrics.items():
+        if port.nbytes > METRIC_BYTES:
+            raise ProgramRefused(f"the metric {name!r} has {port.nbytes} bytes", limit=METRIC_BYTES)
+
+
 def code_root(program: Program) -> bytes:
     """sha256(0c || `code_shape` || Merkle root of `code_leaves`).
 
-    Raises ProgramRefused for a program with a kernel that the referee could not execute.
+    Raises ProgramRefused for a program with a kernel that the referee could not execute, with rows of over 32 KiB, or with
+    more metrics than a contract can be shown.
     """
+    _check(program)
     return sha256(b"\x0c" + code_shape(program) + merkle.root(code_leaves(program))).digest()

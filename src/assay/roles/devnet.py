@@ -165,6 +165,15 @@ class Devnet:
             if child is not None:
                 child.wait()
 
+    def halt(self, name: str, meanwhile: Callable[[], None]) -> None:
+        """End a member, call `meanwhile`, and let it be started again."""
+        with self._lock:
+            end(self.folder / name)
+            child = self._children.pop(name, None)
+            if child is not None:
+                child.wait()
+            meanwhile()
+
     def settle_in(self, *names: str) -> None:
         """Wait until every solver and verifier, or those of these names, has staked and serves its page.
 

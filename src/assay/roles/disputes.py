@@ -35,6 +35,7 @@ class Dispute:
     """What the referee got: the arguments of the event `Executed`."""
     ended: dict[str, Any] | None = None
     moves: int = 0
+    _heard: tuple[str, dict[str, Any]] | None = None
 
     def current(self) -> Game | None:
         """The record while somebody has to move."""
@@ -52,9 +53,12 @@ class Dispute:
             case "Shown" if self.record:
                 self.history.append((self.record, Show(bytes(event.args["data"]))))
             case "Executed":
-                self.executed = event.args
+                self._heard = event.transaction, event.args
             case "Ended":
                 self.ended = event.args
+                # Anybody may have the referee execute something in a game's name; what counts is what ended it.
+                if self._heard and self._heard[0] == event.transaction:
+                    self.executed = self._heard[1]
 
 
 class Disputes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,12 +65,12 @@ class Quarter:
                 role._not_before.clear()
                 role.turn()
 
-    def until(self, task: str, *states: TaskState, turns: int = 60) -> TaskState:
-        """Turn every role, a second after the other, until the task is in one of these states."""
+    def until(self, task: str, *states: TaskState, roles: Sequence[Role] = (), turns: int = 60) -> TaskState:
+        """Turn these roles, or all, once a second, until the task is in one of these states."""
         for _ in range(turns):
             if self.state(task) in states:
                 break
-            self.turn()
+            self.turn(*roles)
             self.skip(1)
         return self.state(task)
 

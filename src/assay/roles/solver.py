@@ -98,7 +98,10 @@ class SolverRole(Role):
 
     def _short(self, record: TaskRecord) -> str | None:
         """Why the stake does not reach for the task's collateral."""
-        free = self.session.stakes.free_of(self.session.address, self.number)
+        stakes, me = self.session.stakes, self.session.address
+        if not stakes.is_active(me, self.number):
+            return "this solver has left, or was slashed: what is left of its stake is less than the least"
+        free = stakes.free_of(me, self.number)
         if free < record.terms.collateral:
             return f"it locks a collateral of {amount(record.terms.collateral)}, of this solver's stake {amount(free)} is free"
         return None

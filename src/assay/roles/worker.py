@@ -72,6 +72,13 @@ class Role(ABC):
     def join(self, url: str) -> None:
         """Register and stake, unless that is done already. On the local network the faucet provides the stake."""
         stakes, token, me = self.session.stakes, self.session.token, self.session.address
+        unlocks = stakes.member(me, self.number).unlocks
+        if unlocks:  # it has left, or was slashed below the least stake: what is left has to come back first
+            wait = unlocks - self.session.client.now()
+            if wait > 0 or not stakes.free_of(me, self.number):
+                self.log.warning("not a member", kind=self.kind, unlocks_in=seconds(max(0, wait)))
+                return
+            stakes.withdraw(self.number)
         if not stakes.is_active(me, self.number):
             needed = stakes.minimum(self.number)
             if token.balance_of(me) < needed:

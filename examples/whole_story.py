@@ -124,14 +124,11 @@ def dispute(verifier: Session, solver: Session, sealed: Sealed, package: Package
 
     open_game(verifier, record, sealed, package, trajectory)
     games = {Turn.CHALLENGER: Disputes(verifier), Turn.SOLVER: Disputes(solver)}
-    told: list[str] = []
     (game,) = games[Turn.CHALLENGER].of(sealed.task)
     while (now := game.current()) is not None:
-        for line in path(now, package.program):
-            if line not in told:
-                print(f"   {line}")
-                told.append(line)
         move = defender.move(now) if now.turn is Turn.SOLVER else challenger.move(now, game.history)
+        where = path(now, package.program)[-1]
+        print(f"   {now.turn.name.lower():<10} {type(move).__name__.lower():<6}  {where}")
         mover = games[now.turn]
         call = call_of(game.id, now, move, mover.matter(record))
         mover.games.make(call.contract, call.function, *call.arguments)

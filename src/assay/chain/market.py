@@ -216,22 +216,6 @@ class Market(Contract):
         """Whether the solver has made a move in a dispute about the task."""
         return bool(self._view("has_answered", task))
 
-    def results(self, task: str) -> str:
-        """The hash of the task's result; zeros before the commitment and after the end."""
-        return str(self._view("results", task))
-
-    def charged(self, task: str) -> int:
-        """The interval that the opened findings name, plus one; 0 if there is none, 2**256 - 1 if they name several."""
-        return int(self._view("charged", task))
-
-    def faultless_until(self, solver: str) -> int:
-        """When a solver may concede a fault again."""
-        return int(self._view("faultless_until", solver))
-
-    def proof_depth(self, terms: Terms) -> int:
-        """Words of one Merkle path in a reveal."""
-        return int(self._view("proof_depth", asdict(terms)))
-
     def game(self) -> str:
         """Address of the contract in which findings are disputed."""
         return str(self._view("game"))

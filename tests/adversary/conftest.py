@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from aftermath import Aftermath, aftermath
+from aftermath import aftermath
 
 from assay.attack import ATTACKS, Arena, Outcome
 
@@ -33,7 +33,7 @@ def refunded(demo: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[[s
         assert f"proven to the contract: {caught['reason']}" in result["ruling"]
         assert result["slashed"] == {solver: collateral}
         share = collateral // 4
-        check_money(aftermath(tmp_path / "network"), solver, challenger, collateral)
+        aftermath(tmp_path / "network").check_slash(solver, challenger, collateral)
         submitter = next(who for who in result["payments"] if who != challenger)
         assert result["payments"] == {submitter: result["escrow"] + share, challenger: share}
         return result
@@ -58,23 +58,3 @@ def repelled(arena: Arena) -> Callable[[str], Outcome]:
         return outcome
 
     return run
-
-
-def check_money(found: Aftermath, solver: str, challenger: str, collateral: int) -> None:
-    """The solver has lost its collateral: a quarter to the challenger, a quarter to the submitter, the rest is burned.
-
-    Nobody else has lost anything but what another challenge, which this one has overtaken, still binds.
-    """
-    share = collateral // 4
-    gained = found.gained
-    solver_name, challenger_name = found.name(solver), found.name(challenger)
-    assert found.conserved
-    assert len(found.tasks) == 1
-    assert (gained.pop(solver_name), gained.pop(challenger_name), gained.pop("submitter")) == (
-        -collateral,
-        share,
-        share,
-    )
-    assert found.books.burned == collateral - 2 * share
-    assert sum(gained.values()) == -(found.in_market + found.in_games - found.owed)
-    assert {name for name, gain in gained.items() if gain} <= {"verifier-1", "verifier-2"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from eth_utils.address import to_checksum_address
 from assay.attack.books import BURN, Books, read_books
 from assay.chain import Client, Games
 from assay.chain.node import Node
+from assay.roles.devnet import Devnet
 from assay.roles.network import Network
 
 MEMBERS = ("submitter", "solver-1", "solver-2", "verifier-1", "verifier-2")
@@ -46,6 +48,29 @@ class Aftermath:
         """Whether nothing is left for anybody to collect."""
         return self.in_market == self.in_games == 0
 
+    def check_slash(self, solver: str, challenger: str, collateral: int) -> None:
+        """The solver has lost its collateral: a quarter to the challenger, a quarter to the submitter, the rest is burned.
+
+        Nobody else has lost anything but what another challenge, which this one has overtaken, still binds.
+        """
+        share, gained = collateral // 4, self.gained
+        assert self.conserved
+        assert len(self.tasks) == 1
+        assert gained.pop(self.name(solver)) == -collateral
+        assert gained.pop(self.name(challenger)) == gained.pop("submitter") == share
+        assert self.books.burned == collateral - 2 * share
+        assert sum(gained.values()) == -(self.in_market + self.in_games - self.owed)
+        assert {name for name, gain in gained.items() if gain} <= {"verifier-1", "verifier-2"}
+
+    def check_payment(self, quote: dict[str, int], solver: str, verifiers: list[str]) -> None:
+        """The submitter has paid the quote, once, and exactly those who worked have it."""
+        assert self.conserved
+        assert len(self.tasks) == 1
+        assert self.books.burned == 0
+        earned = {self.name(solver): quote["price"]} | {self.name(verifier): quote["fee"] for verifier in verifiers}
+        earned["submitter"] = -quote["escrow"]
+        assert self.gained == {name: earned.get(name, 0) for name in MEMBERS}
+
     def name(self, address: str) -> str:
         """Which member has this address."""
         return next(name for name, who in self.accounts.items() if who == address)
@@ -66,6 +91,19 @@ def read(folder: Path, client: Client) -> Aftermath:
         token.balance_of(games.address) - games.owed(BURN),
         sum(market.owed(address) + games.owed(address) for address in who.values()),
     )
+
+
+def paid_out(folder: Path, patience: float = 120) -> Aftermath:
+    """How things stand when the members of the demo in `folder`, started once more, have taken all that is theirs."""
+    devnet, until = Devnet(folder, attached=True), time.monotonic() + patience
+    try:
+        with Client(devnet.up().rpc) as client:
+            while not (found := read(folder, client)).paid_out and time.monotonic() < until:
+                time.sleep(0.3)
+    finally:
+        devnet.down()
+    assert found.paid_out, found
+    return found
 
 
 def aftermath(folder: Path) -> Aftermath:

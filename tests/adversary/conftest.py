@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from aftermath import aftermath
 
 from assay.attack import ATTACKS, Arena, Outcome
 
 
 @pytest.fixture
-def refunded(demo: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+def refunded(demo: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     """Run the demo with a cheating solver; returns its result after checking that the money is where it belongs."""
 
     def run(cheat: str) -> dict[str, Any]:
         result = demo("--cheat", cheat)
-        caught = result["caught"]
-        assert (result["outcome"], result["reason"]) == ("refunded", "ruled wrong")
+        caught, collateral = result["caught"], result["quote"]["collateral"]
+        solver, challenger = caught["who"], caught["by"]
+        assert result["outcome"] == "refunded"
         assert result["refunded"] == result["escrow"] > 0
-        assert result["paid"] == 0
-        assert (caught["role"], caught["who"] in result["payments"]) == ("solver", False)
-        assert result["ruling"].startswith("proven to the contract: ")
-        # It loses all that it had put up for this task, which is more than there was to gain.
-        lost = result["slashed"][caught["who"]]
-        assert result["slashed"] == {caught["who"]: result["quote"]["collateral"]}
-        assert lost > result["escrow"]
-        # The challenger has its reward, the submitter its compensation, and half is burned: nobody gains by a deal.
-        share, others = lost // 4, dict(result["payments"])
-        assert others.pop(caught["by"]) == share
-        assert list(others.values()) == [result["escrow"] + share], "the submitter's"
-        # The first differing checkpoint that the challenger drew; there are ten, evenly spaced.
+        assert caught["role"] == "solver"
+        assert caught["paid"] == result["paid"] == 0
+        # The end of an interval that the challenger had drawn; there are ten, evenly spaced.
         assert caught["step"] in range(24, result["steps"] + 1, 24)
+        assert f"proven to the contract: {caught['reason']}" in result["ruling"]
+        assert result["slashed"] == {solver: collateral}
+        share = collateral // 4
+        aftermath(tmp_path / "network").check_slash(solver, challenger, collateral)
+        submitter = next(who for who in result["payments"] if who != challenger)
+        assert result["payments"] == {submitter: result["escrow"] + share, challenger: share}
         return result
 
     return run

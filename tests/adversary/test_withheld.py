@@ -110,3 +110,10 @@ def test_a_model_is_fetched_though_a_checkpoint_that_nobody_drew_is_gone(quarter
     with pytest.raises(Exception, match="cannot be had"):
         quarter.submitter.fetch(task, tmp_path / "out")
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_who_withholds_and_says_nothing_loses_its_collateral(repelled):
+    outcome = repelled("withheld")
+    assert outcome.caught
+    assert outcome.attacker_net < -1_000_000

@@ -210,10 +210,9 @@ HEARD_BY_CONTRACTS = {
 """What only other contracts call."""
 
 READ_OFF = {
-    "market": {"proof_depth", "results", "charged", "condemned_at", "faultless_until"},
+    "market": {"proof_depth", "results", "charged", "faultless_until"},
     "game": {"market", "evidence", "trajectory", "token"},
     "evidence": {"referee"},
-    "stakes": {"market"},
 }
 """Views for people who look at a deployment; the product has the same from its own words or from events."""
 

@@ -68,9 +68,10 @@ class Stakes(Contract):
         """Where `account` answers; empty if it is not a member."""
         return str(self._view("endpoint_of", account, role))
 
-    def seated(self, role: Role, index: int, since: int) -> str:
-        """The member at a position if it joined in block `since` or before, else the zero address."""
-        return str(self._view("seated", role, index, since))
+    def seated(self, role: Role, index: int, since: int, free: int = 0) -> str:
+        """The member at a position if it joined and last added to its stake in block `since` or before, and has `free` of
+        it not locked; else the zero address."""
+        return str(self._view("seated", role, index, since, free))
 
     def member(self, account: str, role: Role) -> Member:
         """All about `account` in a role; zeros if it is not a member."""
@@ -95,11 +96,6 @@ class Stakes(Contract):
     def unbonding(self) -> int:
         """Seconds between `leave` and `withdraw`."""
         return int(self._view("unbonding"))
-
-    def verifiers_beside(self, submitter: str, solver: str) -> tuple[int, int]:
-        """Length of the verifiers' list, and how many of these a task of the two can draw."""
-        seats, available = self._view("verifiers_beside", submitter, solver)
-        return int(seats), int(available)
 
     def market(self) -> str:
         """Address of the market, which alone locks and slashes."""

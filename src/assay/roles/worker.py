@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from assay import chain
 from assay.chain import EventReader, TaskRecord
-from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
+from assay.errors import AssayError, ChainUnavailable, MoneyError, NotFoundError, Reverted, UnavailableError
 from assay.settle import Push, due
 from assay.words import TaskState
 from assay.words.units import amount, seconds
@@ -116,13 +116,8 @@ class Role(ABC):
         """Do whatever `task_id` asks of this role now; a refusal by chain or input ends the attempt, not the role."""
         if time.monotonic() < self._not_before.get(task_id, 0):
             return
-        record = self.session.market.record(task_id)
         try:
-            if record.task.state.final:
-                self.finished(record)
-                self.watchlist.drop(task_id)
-            else:
-                self.act(record)
+            self._attend(task_id)
             self._waits.pop(task_id, None)
         except Reverted as error:
             # Somebody else was faster, or the deadline passed: a later turn sees the new state.
@@ -146,6 +141,18 @@ class Role(ABC):
             self.log.exception("failed", task=task_id, times=self._failures[task_id])
             if self._failures[task_id] >= ATTEMPTS:
                 self.watchlist.drop(task_id)
+
+    def _attend(self, task_id: str) -> None:
+        try:
+            record = self.session.market.record(task_id)
+        except NotFoundError as gone:
+            # The chain went back behind its posting, which mostly comes again; who has sealed something must be there then.
+            raise UnavailableError("The chain does not know this task any more.", task=task_id) from gone
+        if record.task.state.final:
+            self.finished(record)
+            self.watchlist.drop(task_id)
+        else:
+            self.act(record)
 
     def finished(self, record: TaskRecord) -> None:
         """Collect what a finished task left to this role."""

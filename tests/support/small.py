@@ -262,11 +262,11 @@ class Life:
             )
             for leaf in leaves
         ]
+        self.village.skip(1)  # a patrol of no seconds is over: the last match pays
         self.village.solver.market.reveal(self.id, position, opened)
         return self
 
     def settled(self) -> Life:
-        self.village.skip(1)  # the patrol of no seconds has to be over
         self.village.solver.market.settle(self.id)
         return self
 

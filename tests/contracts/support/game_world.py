@@ -72,7 +72,9 @@ class Table:
         self.token = str(token.address) if token else _deploy("token")
         kinds = ["address", "address", "uint256", "uint256", "uint256", "uint256"]
         stakes = _deploy("stakes", *zip(kinds, (self.token, PLACES["market"], 500, 300, 200, 1000), strict=True))
-        market = _deploy("market", *[("address", one) for one in (self.token, stakes, _deploy("rules"), PLACES["game"])])
+        market = _deploy(
+            "market", *[("address", one) for one in (self.token, stakes, _deploy("rules"), PLACES["game"])]
+        )
         referee = _deploy("referee", ("address", _deploy("arithmetic")))
         evidence, trajectory = _deploy("evidence", ("address", referee)), _deploy("trajectory")
         game = _deploy("game", *[("address", one) for one in (self.token, market, evidence, trajectory)])

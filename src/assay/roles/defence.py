@@ -23,6 +23,9 @@ from .session import Session
 
 __all__ = ["Defence"]
 
+PLAYERS = 4
+"""For how many disputed intervals the values of a step are kept at once; those of others are computed again at each move."""
+
 
 class Defence:
     """What a solver says when it is challenged: what a replay says, if that is what it committed to.
@@ -113,7 +116,9 @@ class Defence:
             if dispute.kind is Kind.INTERVAL and memory.wrong(k):
                 # Nothing is left to say for it but what was committed. It ends sooner than by silence.
                 told = Liar(runner, before, start, stop, exact.compile, claimed=dict(memory.state(k + 1)))
-            self._players = {key: Defender(told)}
+            if len(self._players) >= PLAYERS:
+                self._players.pop(next(iter(self._players)))
+            self._players[key] = Defender(told)
         return self._players[key]
 
     def _memory_of(self, task: Task) -> Memory:

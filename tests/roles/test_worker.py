@@ -21,5 +21,5 @@ def test_a_task_that_the_chain_does_not_know_any_more_is_waited_for_and_others_g
         task = small(hands.session.store)
         posted = hands.submit(task, quote(task.program, task.spec), QUICK, secrets.token_hex(8))
         assert quarter.until(posted, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.SETTLED
-        quarter.turn()
+        quarter.turn(times=2)
         assert [role.watchlist.tasks for role in quarter.roles] == [(gone,)] * 3

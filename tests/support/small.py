@@ -267,7 +267,8 @@ class Life:
 
     def settled(self) -> Life:
         self.village.skip(1)  # the patrol of no seconds has to be over
-        self.village.solver.market.settle(self.id)
+        if not self.task.state.final:  # the last reveal may have settled it
+            self.village.solver.market.settle(self.id)
         return self
 
     def disputed(self, position: int, sealed: Sealed, moves: int = 60) -> Life:

@@ -150,7 +150,8 @@ class Play:
         windows = {name: 1000 for name in ("open_for", "work_for", "patrol_for", "attest_for", "reveal_for")}
         terms = {
             "work": toy.work.digest, "program_root": toy.program_root, "steps": toy.steps, "interval": toy.interval,
-            "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000, "verifier_collateral": 75, **windows,
+            "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000,
+            "verifier_collateral": 75, **windows,
             "reveal_for": 10_000,
         }  # fmt: skip
         self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}

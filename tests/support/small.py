@@ -262,12 +262,13 @@ class Life:
             )
             for leaf in leaves
         ]
-        self.village.skip(1)  # a patrol of no seconds is over: the last match pays
         self.village.solver.market.reveal(self.id, position, opened)
         return self
 
     def settled(self) -> Life:
-        self.village.solver.market.settle(self.id)
+        self.village.skip(1)  # the patrol of no seconds has to be over
+        if not self.task.state.final:  # the last reveal may have settled it
+            self.village.solver.market.settle(self.id)
         return self
 
     def disputed(self, position: int, sealed: Sealed, moves: int = 60) -> Life:

@@ -87,7 +87,7 @@ class Market(Contract):
     def release(
         self, task: str, account: str, kind: int = 0, interval: int = 0, salt: str = _ZERO_WORD
     ) -> TransactionReceipt:
-        """Free what an accusation has locked, when the task has ended, or a verifier of a condemned one that shows its finding."""
+        """Free what an accusation has locked, when the task has ended, or a verifier of a condemned one shows its finding."""
         return self._send("release", self._key(task), account, kind, interval, salt)
 
     # -- anybody's -----------------------------------------------------------------------------------------------

@@ -300,8 +300,10 @@ class Life:
 def a_village(folder: Path) -> Iterator[Village]:
     with Node(folder / "chain.sqlite", dev=True) as url:
         village = Village(url, folder)
-        yield village
-        village.close()
+        try:
+            yield village
+        finally:
+            village.close()
 
 
 def blobs(trajectory: Trajectory) -> Sequence[Blob]:

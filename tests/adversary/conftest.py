@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from aftermath import aftermath
 
 from assay.attack import ATTACKS, Arena, Outcome
 
 
 @pytest.fixture
-def refunded(demo: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+def refunded(demo: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     """Run the demo with a cheating solver; returns its result after checking that the money is where it belongs."""
 
     def run(cheat: str) -> dict[str, Any]:
         result = demo("--cheat", cheat)
-        caught = result["caught"]
+        caught, quote = result["caught"], result["quote"]
+        solver, challenger, share = caught["who"], caught["by"], quote["collateral"] // 4
         assert result["outcome"] == "refunded"
         assert result["refunded"] == result["escrow"] > 0
-        assert result["paid"] == 0
-        assert list(result["payments"].values()) == [result["escrow"]], "nobody but the submitter got anything"
         assert caught["role"] == "solver"
-        assert caught["who"] not in result["payments"]
-        # The first differing checkpoint that the claiming verifier drew; there are ten, evenly spaced.
+        assert caught["paid"] == result["paid"] == 0
+        # The end of an interval that the challenger had drawn; there are ten, evenly spaced.
         assert caught["step"] in range(24, result["steps"] + 1, 24)
+        assert f"proven to the contract: {caught['reason']}" in result["ruling"]
+        assert result["slashed"] == {solver: quote["collateral"]}
+        payments = dict(result["payments"])
+        assert payments.pop(challenger) == share + quote["fee"]
+        assert result["escrow"] + share in payments.values(), "the submitter is compensated"
+        aftermath(tmp_path / "network").check_slash(solver, challenger, quote)
         return result
 
     return run

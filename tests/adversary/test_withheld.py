@@ -17,7 +17,7 @@ from small import small
 
 from assay.errors import NotFoundError
 from assay.market import Windows, quote
-from assay.words import Audit, TaskState
+from assay.words import Audit, Kind, TaskState
 
 WINDOWS = Windows(patrol_for=0, attest_for=3600)
 
@@ -32,12 +32,15 @@ def committed(quarter: Quarter) -> str:
     """A task whose result is committed and published, and of which each verifier replays one interval of four."""
     task = small(quarter.submitter.session.store, audit=Audit(2, 1), seed=secrets.randbits(32))
     posted = quarter.submitter.submit(task, quote(task.program, task.spec), WINDOWS, secrets.token_hex(8))
-    assert quarter.until(posted, TaskState.COMMITTED) is TaskState.COMMITTED
+    assert quarter.until(posted, TaskState.COMMITTED, roles=[quarter.solver]) is TaskState.COMMITTED
     return posted
 
 
-def test_who_keeps_the_final_state_to_itself_is_not_paid(quarter: Quarter, tmp_path: Path):
-    """No interval begins with the final state, so a replay alone would never ask for what the submitter pays for."""
+def withheld(quarter: Quarter) -> str:
+    """A committed task whose final state the depot has lost, found out by both verifiers.
+
+    No interval begins with the final state, so a replay alone would never ask for what the submitter pays for.
+    """
     task = committed(quarter)
     quarter.lose(quarter.submitter.trajectory(task).checkpoints[-1].blob)
     started = time.monotonic()
@@ -45,11 +48,62 @@ def test_who_keeps_the_final_state_to_itself_is_not_paid(quarter: Quarter, tmp_p
     assert quarter.state(task) is TaskState.COMMITTED, "it may only be late"
     assert time.monotonic() - started < 60, "nobody waits for it"
     quarter.skip(1801)
-    assert quarter.until(task, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.REFUNDED
-    (caught, *_) = quarter.submitter.receipt(task).caught
-    assert (caught.role, caught.reason, caught.step) == ("solver", "the data was withheld", 12)
+    assert quarter.until(task, TaskState.AUDITED, roles=quarter.verifiers) is TaskState.AUDITED
+    return task
+
+
+def test_who_does_not_show_the_final_state_loses_its_collateral(tmp_path: Path):
+    with a_quarter(tmp_path) as quarter:  # of its own: its solver is none any more
+        silent(quarter, tmp_path)
+
+
+def silent(quarter: Quarter, tmp_path: Path) -> None:
+    task = withheld(quarter)
+    quarter.skip(1)
+    assert quarter.until(task, TaskState.DISPUTED, roles=quarter.verifiers) is TaskState.DISPUTED
+    quarter.skip(WINDOWS.clock + 1)  # the solver says nothing
+    assert quarter.until(task, TaskState.REFUNDED, roles=quarter.verifiers) is TaskState.REFUNDED
+    quarter.turn(times=2)
+    found, solver = quarter.submitter.receipt(task), quarter.solver.session.address
+    assert found.slashed == {solver: quarter.submitter.session.market.record(task).terms.collateral}
+    (caught, *_) = found.caught
+    assert (caught.who, caught.role, caught.reason) == (solver, "solver", Kind.DATA.sentence)
+    assert caught.step == 12
+    assert found.payments[found.submitter] == found.escrow + found.slashed[solver] // 4
     with pytest.raises(NotFoundError, match="refunded"):
         quarter.submitter.fetch(task, tmp_path / "out")
+
+
+def shown_on_demand(quarter: Quarter) -> str:
+    """A task whose solver keeps the final state to itself, but for the KiB that were demanded on the chain."""
+    task = withheld(quarter)
+    assert quarter.until(task, TaskState.DISPUTED) is TaskState.DISPUTED
+    for _ in range(20):
+        shown = [dispute for dispute in quarter.solver.disputes.of(task) if dispute.ended is not None]
+        if len(shown) == 2:
+            break
+        quarter.turn()
+        quarter.skip(1)
+    ends = [(dispute.kind, dispute.ended["upheld"], dispute.ended["reason"]) for dispute in shown]
+    assert ends == [(Kind.DATA, False, "data")] * 2
+    assert all(dispute.record.bond > 0 for dispute in shown), "a demand costs who makes it, or anybody could make many"
+    quarter.skip(WINDOWS.reveal_for + 1)
+    return task
+
+
+def test_a_demand_that_was_answered_takes_no_collateral(quarter: Quarter):
+    task = shown_on_demand(quarter)
+    assert quarter.until(task, TaskState.SETTLED, TaskState.REFUNDED) in (TaskState.SETTLED, TaskState.REFUNDED)
+    assert quarter.submitter.receipt(task).slashed == {}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="one KiB for each demand is not the model, and the market pays whoever has opened its traces"
+)
+def test_who_shows_it_on_the_chain_only_is_not_paid(quarter: Quarter):
+    """No verifier could replay or fetch what the submitter pays for."""
+    task = shown_on_demand(quarter)
+    assert quarter.until(task, TaskState.SETTLED, TaskState.REFUNDED) is TaskState.REFUNDED
 
 
 def test_what_only_comes_late_is_replayed(quarter: Quarter):
@@ -69,3 +123,10 @@ def test_a_model_is_fetched_though_a_checkpoint_that_nobody_drew_is_gone(quarter
     with pytest.raises(Exception, match="cannot be had"):
         quarter.submitter.fetch(task, tmp_path / "out")
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_who_withholds_and_says_nothing_loses_its_collateral(repelled):
+    outcome = repelled("withheld")
+    assert outcome.caught
+    assert outcome.attacker_net < -1_000_000

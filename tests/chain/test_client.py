@@ -5,18 +5,22 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import secrets
+import shutil
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from assay.chain import Call, Client, Deployment, Token, deploy
+from assay.chain import Call, Client, Deployment, Key, Token, deploy
+from assay.chain.node import Node
 from assay.errors import ChainUnavailable, ConfigError, InsufficientFunds, MoneyError, Reverted, UsageError
 
 SINK = "0x" + "00" * 19 + "01"
@@ -290,3 +294,25 @@ def test_a_contract_that_is_not_there_is_reported(client: Client, deployment: De
     elsewhere = msgspec.structs.replace(deployment, market=SINK[:-1] + "9")
     with pytest.raises(ConfigError, match="no market"):
         elsewhere.check(client)
+
+
+def test_a_chain_that_took_back_blocks_is_sent_the_numbers_that_it_wants(tmp_path: Path):
+    """The next transaction would otherwise wait for the ones that are gone, as long as the client has patience."""
+    chain, kept = tmp_path / "chain.sqlite", tmp_path / "kept.sqlite"
+    node = Node(chain)
+    with node as url:
+        client = Client(url, Key(secrets.token_bytes(32)), timeout=10)
+        client.send(Call(SINK, b""))
+    shutil.copyfile(chain, kept)
+    port = int(url.rsplit(":", 1)[1])
+    with Node(chain, port):
+        client.send(Call(SINK, b"\x01"))
+        client.send(Call(SINK, b"\x02"))
+    for left in tmp_path.glob("chain.sqlite*"):
+        left.unlink()
+    shutil.copyfile(kept, chain)
+    with Node(chain, port):
+        assert client.transaction_count() == 1
+        client.send(Call(SINK, b"\x03"))
+        assert client.transaction_count() == 2
+    client.close()

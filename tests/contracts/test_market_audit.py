@@ -5,7 +5,19 @@ from __future__ import annotations
 import boa
 import pytest
 from contract_reference import Result
-from contract_world import AUDITED, COMMITTED, REFUNDED, SETTLED, VERIFIER, VERIFIER_COLLATERAL, VERIFIER_MINIMUM, Life, World, event, events
+from contract_world import (
+    AUDITED,
+    COMMITTED,
+    REFUNDED,
+    SETTLED,
+    VERIFIER,
+    VERIFIER_COLLATERAL,
+    VERIFIER_MINIMUM,
+    Life,
+    World,
+    event,
+    events,
+)
 
 
 @pytest.fixture

@@ -28,3 +28,19 @@ def test_a_verifier_leaves_waits_and_has_its_stake_back_once(quarter):
     assert (token.balance_of(me), stakes.stake_of(me, role.number)) == (before + stake, 0)
     assert "no stake" in role.leave()
     assert token.balance_of(me) == before + stake
+
+
+def test_who_has_left_and_is_started_again_joins_when_its_stake_is_back(tmp_path):
+    """Also who was slashed below the least stake: a role that dies at its start would be started again for ever."""
+    with a_quarter(tmp_path) as quarter:
+        role = quarter.verifiers[0]
+        stakes, token, me = role.session.stakes, role.session.token, role.session.address
+        wealth = token.balance_of(me) + stakes.stake_of(me, role.number)
+        role.leave()
+        role.join("http://127.0.0.1:2")
+        assert not stakes.is_active(me, role.number), "too early: it waits, and does not fail"
+        quarter.skip(stakes.unbonding() + 1)
+        role.join("http://127.0.0.1:2")
+        assert stakes.is_active(me, role.number)
+        assert stakes.endpoint_of(me, role.number) == "http://127.0.0.1:2"
+        assert token.balance_of(me) + stakes.stake_of(me, role.number) == wealth

@@ -46,7 +46,7 @@ def assay(*arguments: object, home: Path, **environment: str) -> Done:
         env={**os.environ, "ASSAY_HOME": str(home), "COLUMNS": "200"} | environment,
     )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
-    lines, answers = len(done.stdout.splitlines()), {"tasks", "doctor", "replay", "status"} & set(command)
+    lines, answers = len(done.stdout.splitlines()), {"tasks", "earnings", "doctor", "replay", "status"} & set(command)
     if "--json" in arguments or not answers or done.returncode:
         assert lines == ("--json" in arguments and done.returncode != 130), done.stdout
     return Done(done.returncode, done.stdout, done.stderr)

@@ -74,6 +74,7 @@ class Arena:
         self.devnet = Devnet(folder, attached=True)
         self.accounts: dict[str, str] = {}
         """The address of everybody who ever had money here, by name of the member."""
+        self._sessions: list[Session] = []
         self._since: dict[str, int] = {}
         self._idle: set[str] = set()
         """Solvers that accept a task and do nothing."""
@@ -94,13 +95,18 @@ class Arena:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for session in self._sessions:
+            session.client.close()
+            session.fetcher.close()
         with suppress(AttributeError):
             self.client.close()
         self.devnet.down()
 
     def session(self, kind: str, name: str) -> Session:
-        """The hands of a member, in this process."""
-        return Session.open(kind, read_settings(folder=self.devnet.folder / name))
+        """The hands of a member, in this process, until the arena is left."""
+        found = Session.open(kind, read_settings(folder=self.devnet.folder / name))
+        self._sessions.append(found)
+        return found
 
     @cached_property
     def submitter(self) -> Submitter:
@@ -141,7 +147,6 @@ class Arena:
             role = Role[member.kind.upper()]
             if session.stakes.is_active(session.address, role):
                 session.stakes.leave(role)
-            session.client.close()
 
     def name_of(self, address: str) -> str:
         """The kind of whoever has this address: solver, verifier, ..., or the address itself."""

@@ -99,7 +99,7 @@ class Client:
         self._key = key
         self._rpc = Endpoint(url, timeout=max(10.0, timeout), retry=retry)
         self._lock = threading.Lock()
-        self._nonce: int | None = None
+        self._last: _Signed | None = None
         self._doubtful: dict[Call, _Signed] = {}
         self._chain_id: int | None = None
 
@@ -288,18 +288,26 @@ class Client:
 
     def _submit(self, call: Call, unsigned: Mapping[str, Any]) -> _Signed:
         for attempt in range(_NONCE_ATTEMPTS):
-            if self._nonce is None:
-                self._nonce = int(self._ask("eth_getTransactionCount", self.address, "pending"), 16)
-            raw, hash_ = self._signer().sign({**unsigned, "nonce": self._nonce})
-            signed = _Signed("0x" + raw.hex(), hash_, self._nonce)
-            self._nonce = None  # whatever is raised now, the chain is asked next time
+            nonce = self._next_nonce()
+            raw, hash_ = self._signer().sign({**unsigned, "nonce": nonce})
+            signed = _Signed("0x" + raw.hex(), hash_, nonce)
             with self._remember(call, signed):
                 taken = self._deliver(signed)
             if taken:
-                self._nonce = signed.nonce + 1
+                self._last = signed
                 return signed
             time.sleep(0.02 * attempt)
         raise MoneyError("another process keeps taking this key's nonces", address=self.address)
+
+    def _next_nonce(self) -> int:
+        """What the chain says; or one more than our last transaction's, where a node knows that one but has not counted it yet.
+
+        A chain that took back some blocks asks for their numbers again: a transaction with a later one would wait for ever.
+        """
+        asked = int(self._ask("eth_getTransactionCount", self.address, "pending"), 16)
+        if self._last is not None and self._last.nonce >= asked and self._known(self._last):
+            return self._last.nonce + 1
+        return asked
 
     def _deliver(self, signed: _Signed) -> bool:
         """Bring the signed bytes to the chain. False: it can never be mined, its nonce belongs to another."""

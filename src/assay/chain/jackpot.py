@@ -120,10 +120,6 @@ class Jackpot(Contract):
         """What pots are taken from."""
         return int(self._view("pool"))
 
-    def is_open(self, task: str) -> bool:
-        """Whether a task's seal is open."""
-        return bool(self._view("is_open", task))
-
     def seed(self, task: str) -> str:
         """The randomness that decided whether the solver of a published task had to err."""
         return str(self._view("seeds", task))

@@ -87,7 +87,7 @@ class Market(Contract):
     def release(
         self, task: str, account: str, kind: int = 0, interval: int = 0, salt: str = _ZERO_WORD
     ) -> TransactionReceipt:
-        """Free what an accusation has locked, when the task has ended, or a verifier of a condemned one that shows its finding."""
+        """Free what an accusation has locked, when the task has ended, or a verifier of a condemned one shows its finding."""
         return self._send("release", self._key(task), account, kind, interval, salt)
 
     # -- anybody's -----------------------------------------------------------------------------------------------
@@ -212,23 +212,6 @@ class Market(Contract):
     def has_answered(self, task: str) -> bool:
         """Whether the solver has made a move in a dispute about the task."""
         return bool(self._view("has_answered", task))
-
-    def results(self, task: str) -> str:
-        """The hash of the task's result; zeros before the commitment and after the end."""
-        return str(self._view("results", task))
-
-    def charged(self, task: str) -> int:
-        """The interval that the opened findings name, plus one; 0 if there is none, 2**256 - 1 if they name several."""
-        return int(self._view("charged", task))
-
-    def faultless_until(self, solver: str) -> int:
-        """When a solver may concede a fault again."""
-        return int(self._view("faultless_until", solver))
-
-    def unsealed(self, task: str) -> int:
-        """Of a task with forced errors: 0 until the solver has opened its seal; then 1, and bit j + 1 if the verifier at
-        position j had drawn the interval of the error."""
-        return int(self._view("unsealed", task))
 
     def game(self) -> str:
         """Address of the contract in which findings are disputed."""

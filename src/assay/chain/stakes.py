@@ -97,11 +97,6 @@ class Stakes(Contract):
         """Seconds between `leave` and `withdraw`."""
         return int(self._view("unbonding"))
 
-    def verifiers_beside(self, submitter: str, solver: str) -> tuple[int, int]:
-        """Length of the verifiers' list, and how many of these a task of the two can draw."""
-        seats, available = self._view("verifiers_beside", submitter, solver)
-        return int(seats), int(available)
-
     def market(self) -> str:
         """Address of the market, which alone locks and slashes."""
         return str(self._view("market"))

@@ -80,4 +80,7 @@ def _run(kind: str, network: Path | None, directory: Path | None, leave: bool, *
             run_role(kind, folder, network=network_file(network), **options)
         finally:
             again = f"assay {kind} --leave" + (f" --dir {shlex.quote(str(folder))}" if directory else "")
-            say(escape(f"Still staked: tasks may be given to this {kind}. Start it again, or leave with: {again}"))
+            stays = f"Still staked: tasks may be given to this {kind}."
+            if kind == "whistleblower":
+                stays = "Its stake stays, and so do its accusations."
+            say(escape(f"{stays} Start it again, or leave with: {again}"))

@@ -23,6 +23,9 @@ from .session import Session
 
 __all__ = ["Defence"]
 
+PLAYERS = 4
+"""For how many disputed intervals the values of a step are kept at once; those of others are computed again at each move."""
+
 
 class Defence:
     """What a solver says when it is challenged: what a replay says, if that is what it committed to.
@@ -37,7 +40,7 @@ class Defence:
         self._cheat = cheat_of(session.settings.cheat, "solver")
         self._manner = Manner.parse(session.settings.manner)
         self._memory: tuple[str, Memory] | None = None
-        self._players: dict[tuple[str, int], Defender] = {}
+        self._players: dict[tuple[str, int, Kind], Defender] = {}
         self._insist: set[str] = set()
 
     def answer(self, record: TaskRecord) -> None:
@@ -106,7 +109,7 @@ class Defence:
 
     def _player(self, task: Task, dispute: Dispute) -> Defender:
         """Who answers for an interval."""
-        key = task.id, dispute.interval
+        key = task.id, dispute.interval, dispute.kind
         if key not in self._players:
             memory, k = self._memory_of(task), dispute.interval
             runner, before = memory.runner, memory.state(k)
@@ -115,7 +118,9 @@ class Defence:
             if dispute.kind is Kind.INTERVAL and memory.wrong(k):
                 # Nothing is left to say for it but what was committed. It ends sooner than by silence.
                 told = Liar(runner, before, start, stop, exact.compile, claimed=dict(memory.state(k + 1)))
-            self._players = {key: Defender(told)}
+            if len(self._players) >= PLAYERS:
+                self._players.pop(next(iter(self._players)))
+            self._players[key] = Defender(told)
         return self._players[key]
 
     def _memory_of(self, task: Task) -> Memory:

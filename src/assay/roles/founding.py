@@ -11,7 +11,7 @@ import httpx2
 from assay.chain import Client, deploy
 
 from .account import open_key
-from .network import Network
+from .network import Network, tls
 
 __all__ = ["found_network"]
 
@@ -47,9 +47,10 @@ def found_network(devnet: Ground) -> Network:
 
 def _answers(url: str, *, rpc: bool = False) -> bool:
     try:
-        if rpc:
-            body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-            return httpx2.post(url, json=body, timeout=2, trust_env=False).status_code == 200
-        return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
+        with httpx2.Client(timeout=2, trust_env=False, verify=tls()) as client:
+            if rpc:
+                body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+                return client.post(url, json=body).status_code == 200
+            return client.get(url).status_code == 200
     except httpx2.HTTPError:
         return False

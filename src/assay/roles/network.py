@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import cache
 from pathlib import Path
 
+import httpx2
 import msgspec
 
 from assay.chain import Deployment
@@ -11,7 +14,7 @@ from assay.errors import ConfigError, NotFoundError
 from assay.observe import write_json
 from assay.words import Record
 
-__all__ = ["Network"]
+__all__ = ["Network", "tls"]
 
 
 class Network(Record, frozen=True):
@@ -36,3 +39,9 @@ class Network(Record, frozen=True):
     def save(self, path: Path) -> None:
         """Write `path` atomically."""
         write_json(path, msgspec.to_builtins(self), mode=0o644)
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """The certificates that this machine trusts, read once: for each short-lived client anew they would cost 30 ms."""
+    return httpx2.create_ssl_context()

@@ -28,6 +28,9 @@ __all__ = ["Quarrel"]
 BONDS = 6
 """Levels that a game may enter at most, each for a bond."""
 
+PLAYERS = 4
+"""Disputes for which a replay is kept in memory."""
+
 
 class Quarrel:
     """One challenger's dealings with all its findings."""
@@ -97,7 +100,9 @@ class Quarrel:
         player = self._players.get(sealed.commitment)
         if player is None:
             player = self._player(self._testimony(runner(), trajectory(), sealed.interval))
-            self._players = {sealed.commitment: player}
+            for oldest in list(self._players)[: 1 - PLAYERS]:
+                del self._players[oldest]
+            self._players[sealed.commitment] = player
         assert dispute.record is not None
         try:
             move = player.move(dispute.record, dispute.history)

@@ -11,7 +11,7 @@ from assay import chain
 from assay.chain import Opening, TaskRecord
 from assay.engine import exact
 from assay.engine.clear import Interpreter
-from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, RefusedError
+from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, NotFoundError, RefusedError
 from assay.program import Port, Program
 from assay.proof import Executable, Runner, State, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, Worker, refusal, train
@@ -75,7 +75,10 @@ class SolverRole(Role):
         return bool(self._own)
 
     def _is_ours(self, task_id: str) -> bool:
-        task = self.session.market.task(task_id)
+        try:
+            task = self.session.market.task(task_id)
+        except NotFoundError:  # the chain went back behind its posting
+            return False
         return task.solver == self.session.address and not task.state.final
 
     def _consider(self, record: TaskRecord) -> None:
@@ -105,7 +108,10 @@ class SolverRole(Role):
 
     def _short(self, record: TaskRecord) -> str | None:
         """Why the stake does not reach for the task's collateral."""
-        free = self.session.stakes.free_of(self.session.address, self.number)
+        stakes, me = self.session.stakes, self.session.address
+        if not stakes.is_active(me, self.number):
+            return "this solver has left, or was slashed: what is left of its stake is less than the least"
+        free = stakes.free_of(me, self.number)
         if free < record.terms.collateral:
             return f"it locks a collateral of {amount(record.terms.collateral)}, of this solver's stake {amount(free)} is free"
         return None

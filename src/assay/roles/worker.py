@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from assay import chain
 from assay.chain import EventReader, Jackpot, TaskRecord
-from assay.errors import AssayError, ChainUnavailable, MoneyError, Reverted, UnavailableError
+from assay.errors import AssayError, ChainUnavailable, MoneyError, NotFoundError, Reverted, UnavailableError
 from assay.settle import Push, due
 from assay.words import TaskState
 from assay.words.units import amount, seconds
@@ -51,6 +51,7 @@ class Role(ABC):
         self.jackpot = Jackpot(session.client, session.network.contracts.jackpot)
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
         self._not_before: dict[str, float] = {}
+        self._ended: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._waits: Counter[str] = Counter()
         self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
@@ -73,6 +74,13 @@ class Role(ABC):
     def join(self, url: str) -> None:
         """Register and stake, unless that is done already. On the local network the faucet provides the stake."""
         stakes, token, me = self.session.stakes, self.session.token, self.session.address
+        unlocks = stakes.member(me, self.number).unlocks
+        if unlocks:  # it has left, or was slashed below the least stake: what is left has to come back first
+            wait = unlocks - self.session.client.now()
+            if wait > 0 or not stakes.free_of(me, self.number):
+                self.log.warning("not a member", kind=self.kind, unlocks_in=seconds(max(0, wait)))
+                return
+            stakes.withdraw(self.number)
         if not stakes.is_active(me, self.number):
             needed = stakes.minimum(self.number)
             if token.balance_of(me) < needed:
@@ -110,13 +118,8 @@ class Role(ABC):
         """Do whatever `task_id` asks of this role now; a refusal by chain or input ends the attempt, not the role."""
         if time.monotonic() < self._not_before.get(task_id, 0):
             return
-        record = self.session.market.record(task_id)
         try:
-            if record.task.state.final:
-                self.finished(record)
-                self.watchlist.drop(task_id)
-            else:
-                self.act(record)
+            self._attend(task_id)
             self._waits.pop(task_id, None)
         except Reverted as error:
             # Somebody else was faster, or the deadline passed: a later turn sees the new state.
@@ -140,6 +143,21 @@ class Role(ABC):
             self.log.exception("failed", task=task_id, times=self._failures[task_id])
             if self._failures[task_id] >= ATTEMPTS:
                 self.watchlist.drop(task_id)
+
+    def _attend(self, task_id: str) -> None:
+        try:
+            record = self.session.market.record(task_id)
+        except NotFoundError as gone:
+            # The chain went back behind its posting, which mostly comes again; who has sealed something must be there then.
+            raise UnavailableError("The chain does not know this task any more.", task=task_id) from gone
+        if not record.task.state.final:
+            self.act(record)
+            return
+        self.finished(record)
+        if task_id in self._ended:
+            # By now the watchlist has read the block that ended it, and will notice if that is undone.
+            self.watchlist.drop(task_id)
+        self._ended ^= {task_id}
 
     def finished(self, record: TaskRecord) -> None:
         """Collect what a finished task left to this role."""

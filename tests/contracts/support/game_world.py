@@ -150,7 +150,7 @@ class Play:
         terms = {
             "work": toy.work.digest, "program_root": toy.program_root, "steps": toy.steps, "interval": toy.interval,
             "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000,
-            "verifier_collateral": 10, **windows, "reveal_for": 10_000, "forced": 0,
+            "verifier_collateral": 75, **windows, "reveal_for": 10_000, "forced": 0,
         }  # fmt: skip
         self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}
         task = keccak(encode([KEY], [(SUBMITTER, self.salt, tuple(terms.values()))]))

@@ -1,5 +1,6 @@
 # pragma version 0.4.3
 # pragma evm-version cancun
+# pragma nonreentrancy on
 """
 @title Rules
 @license Apache-2.0

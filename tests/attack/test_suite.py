@@ -1,4 +1,4 @@
-"""Every attack of the suite has its file here, and the command runs them all within its time."""
+"""Every attack of the suite has its file in tests/adversary, and the command runs them all within its time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from assay.attack import ATTACKS
 from assay.attack.books import Books, net
 from assay.attack.outcome import Outcome
 
-HERE = Path(__file__).parent
+ADVERSARY = Path(__file__).parents[1] / "adversary"
 SECONDS = 600
 
 
 def test_each_attack_has_a_file_named_after_it():
-    missing = [name for name in ATTACKS if not (HERE / f"test_{name}.py").is_file()]
+    missing = [name for name in ATTACKS if not (ADVERSARY / f"test_{name}.py").is_file()]
     assert missing == []
 
 

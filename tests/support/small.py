@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from assay.chain import Client, Deployment, Key, Opening, Role, TaskRecord, deploy, events
 from assay.chain.node import Node
 from assay.engine import exact
+from assay.errors import Reverted
 from assay.market import Package, Plan, Windows, package, quote, terms, work
 from assay.observe import ProgressBoard
 from assay.program import Program, load
@@ -211,8 +212,8 @@ class Life:
         self.village.solver.market.accept(self.id)
         return self
 
-    def committed(self, trajectory: Trajectory) -> Life:
-        """Swear to a trajectory, whose journal is put where a solver has it."""
+    def committed(self, trajectory: Trajectory, final_root: str = "") -> Life:
+        """Swear to a trajectory. Its journal is put where a solver has it; that of the honest one, if it was bent since."""
         village, solver = self.village, self.village.solver
         blob = village.store.put(canonical(trajectory))
         lie = trajectory == village.tampered
@@ -220,7 +221,7 @@ class Life:
         home.mkdir(parents=True, exist_ok=True)
         shutil.copy(village.folder / ("tampered.jsonl" if lie else "honest.jsonl"), home / "journal.jsonl")
         solver.settings = solver.settings.model_copy(update={"cheat": "weights" if lie else None})
-        final = trajectory.checkpoints[-1].state_root
+        final = final_root or trajectory.checkpoints[-1].state_root
         solver.market.commit(self.id, Commitment(commitment_root(trajectory).hex(), blob, final))
         return self
 
@@ -284,7 +285,8 @@ class Life:
             if record.task.state.final:
                 break
             quarrel.pursue(record, sealed, lambda: runner(spec, village.store), lambda: listed)
-            defence.answer(record)
+            with suppress(Reverted):  # what was bent has no answer that fits
+                defence.answer(record)
         return self
 
     @property

@@ -14,7 +14,7 @@ from assay.engine import exact
 from assay.errors import UsageError
 from assay.program import Program
 from assay.program.program import STATE
-from assay.proof import Runner, decode_state, merkle, opening
+from assay.proof import Runner, State, decode_state, merkle, opening
 from assay.proof.code import code_leaves, code_shape, entries
 from assay.verify import Sealed
 from assay.words import Kind, Trajectory
@@ -99,7 +99,7 @@ class Quarrel:
     ) -> None:
         player = self._players.get(sealed.commitment)
         if player is None:
-            player = self._player(self._testimony(runner(), trajectory(), sealed.interval))
+            player = self._player(self._testimony(runner(), trajectory(), sealed))
             for oldest in list(self._players)[: 1 - PLAYERS]:
                 del self._players[oldest]
             self._players[sealed.commitment] = player
@@ -120,9 +120,11 @@ class Quarrel:
         if bond and session.token.allowance(session.address, games) < bond:
             session.token.approve(games, BONDS * bond)
 
-    def _testimony(self, runner: Runner, trajectory: Trajectory, interval: int) -> Testimony:
-        state = decode_state(self.session.read(trajectory.checkpoints[interval].blob), runner.ports)
-        return Testimony(runner, state, *runner.spec.bounds(interval), exact.compile)
+    def _testimony(self, runner: Runner, trajectory: Trajectory, sealed: Sealed) -> Testimony:
+        state: State = {}
+        if sealed.kind is not Kind.BATCHES:  # which rows are drawn can be said without any checkpoint
+            state = decode_state(self.session.read(trajectory.checkpoints[sealed.interval].blob), runner.ports)
+        return Testimony(runner, state, *runner.spec.bounds(sealed.interval), exact.compile)
 
 
 def _code(program: Program) -> tuple[Any, ...]:

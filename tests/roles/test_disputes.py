@@ -54,10 +54,10 @@ AT_ONCE = {
 }
 BY_SILENCE = {
     "too few checkpoints": Bent(
-        lambda t: msgspec.structs.replace(t, checkpoints=t.checkpoints[:-1]), Kind.LEAF, 3, "clock"
+        lambda t: msgspec.structs.replace(t, checkpoints=t.checkpoints[:-1]), Kind.LEAF, 3, "silence"
     ),
-    "other rows": Bent(lambda t: change(t, 3, batches=OTHER), Kind.BATCHES, 2, "clock"),
-    "another trace": Bent(lambda t: change(t, 2, trace=OTHER), Kind.TRACE, 1, "clock"),
+    "other rows": Bent(lambda t: change(t, 3, batches=OTHER), Kind.BATCHES, 2, "silence"),
+    "another trace": Bent(lambda t: change(t, 2, trace=OTHER), Kind.TRACE, 1, "silence"),
 }
 """No answer fits to a hash of nothing."""
 

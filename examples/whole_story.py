@@ -103,7 +103,7 @@ def verify(verifier: Session, task: str, package: Package, trajectory: Trajector
 
 
 def reveal(solver: Session, task: str, trajectory: Trajectory) -> None:
-    """4. The solver opens the traces that it bound in its commitment; the contract compares."""
+    """4. The solver opens the traces that it bound in its commitment; the contract compares, and pays if all match."""
     record, digests = solver.market.record(task), Journal(solver.settings.folder / "journal.jsonl").digests
     for position in sorted(record.attested):
         openings = []
@@ -192,9 +192,8 @@ def story(folder: Path, *, cheat: bool = False) -> Receipt:
             print("4. dispute")
             dispute(findings[0][0], solver, findings[0][1], package, trajectory)
         else:
-            print("4. open the traces, settle")
+            print("4. open the traces; the last one settles")
             reveal(solver, task, trajectory)
-            solver.market.settle(task)
         return paid(task, (submitter, solver, *verifiers))
 
 

@@ -103,7 +103,7 @@ def verify(verifier: Session, task: str, package: Package, trajectory: Trajector
 
 
 def reveal(solver: Session, task: str, trajectory: Trajectory) -> None:
-    """4. The solver opens the traces that it bound in its commitment; the contract compares, and pays if all match."""
+    """4. The solver opens the traces that it bound in its commitment; the contract compares."""
     record, digests = solver.market.record(task), Journal(solver.settings.folder / "journal.jsonl").digests
     for position in sorted(record.attested):
         openings = []
@@ -192,7 +192,7 @@ def story(folder: Path, *, cheat: bool = False) -> Receipt:
             print("4. dispute")
             dispute(findings[0][0], solver, findings[0][1], package, trajectory)
         else:
-            print("4. open the traces; the last one settles")
+            print("4. open the traces: the last one that matches settles the task")
             reveal(solver, task, trajectory)
         return paid(task, (submitter, solver, *verifiers))
 

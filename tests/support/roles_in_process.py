@@ -139,7 +139,9 @@ def a_quarter(folder: Path, **of_solver: Any) -> Iterator[Quarter]:
         submitter = Submitter(Session.open("submitter", RoleSettings(folder=folder / "submitter")))
         submitter.session.token.faucet()
         quarter = Quarter(folder, url, chain, depot, solver, verifiers, submitter)
-        yield quarter
-        for session in (*(role.session for role in quarter.roles), submitter.session):
-            session.client.close()
-            session.fetcher.close()
+        try:
+            yield quarter
+        finally:
+            for session in (*(role.session for role in quarter.roles), submitter.session):
+                session.client.close()
+                session.fetcher.close()

@@ -1,7 +1,8 @@
 """Gas of a task that nobody quarrels about, per transaction, on the embedded chain: one at a time, and ten in a batch.
 
 `happy_path()` returns {move: gas} with bare transactions; `happy_path(10)` likewise with each actor's calls made by one
-`multicall`, per task. The solver's reveal pays everybody. Deposits, stakes, approvals and withdrawals are not counted.
+`multicall`, per task, where the solver settles in the same one in which it reveals. Deposits, stakes, approvals and
+withdrawals are not counted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from eth_utils.crypto import keccak
 
 from assay.chain import Call, Client, Deployment, Key, Market, Opening, Role, Terms, Work, deploy
 from assay.chain.node import Node
-from assay.chain.records import opened
 from assay.proof import merkle
 
 __all__ = ["happy_path"]
@@ -95,7 +95,7 @@ def task_terms(audited: int) -> tuple[Terms, Work]:
     roots = (DRAW.randbytes(32).hex() for _ in range(5))
     work = Work(next(roots), next(roots), next(roots), next(roots), 50_000, 64, 7, 32, 3600, 600, 5_000_000)
     counts = {"steps": 20 * INTERVALS, "interval": 20, "price": 5_000_000, "fee": 500_000}
-    audit = {"verifiers": 1, "audit_intervals": audited, "collateral": 20_000_000, "verifier_collateral": 5_000_000}
+    audit = {"verifiers": 1, "audit_intervals": audited, "collateral": 20_000_000}
     windows = {"open_for": 3600, "work_for": 86400, "patrol_for": 0, "attest_for": 3600, "reveal_for": 1800}
     return Terms(work.digest, next(roots), **counts, **audit, **windows), work
 
@@ -140,8 +140,13 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
     sent("attest", verifier, each(lambda n: encoded("attest", keys[n], asdict(records[n].result), seals[n])))
     sworn = [asdict(record.preview) for record in records]
     time.sleep(1.1)  # the shortest patrol lasts until the next second
-    opened_for = [opened([result.opening(k) for k in drawn[n]]) for n, result in enumerate(results)]
-    sent("reveal", solver, each(lambda n: encoded("reveal", keys[n], sworn[n], 0, *opened_for[n])))
+    reveals = each(lambda n: encoded("reveal", keys[n], sworn[n], 0, *_lists(results[n], drawn[n])))
+    settles = each(lambda n: encoded("settle", keys[n], sworn[n]))
+    if batch == 1:
+        sent("reveal", solver, reveals)
+        sent("settle", submitter, settles)
+    else:
+        sent("reveal and settle", solver, [call for pair in zip(reveals, settles, strict=True) for call in pair])
     assert all(submitter.task(task).state.name == "SETTLED" for task in tasks)
     return gas
 
@@ -149,6 +154,12 @@ def _walk(street: Street, batch: int, audited: int) -> dict[str, int]:
 def _seal(task: str, verifier: str, result: Trajectory, drawn: list[int]) -> str:
     found = keccak(b"".join(result.digests[k + 1] for k in drawn))
     return keccak(encode(["bytes32", "address", "bytes32"], [bytes.fromhex(task), verifier, found])).hex()
+
+
+def _lists(result: Trajectory, drawn: list[int]) -> list[list[str]]:
+    openings = [result.opening(k) for k in drawn]
+    parts = [[getattr(o, name) for o in openings] for name in ("digest", "prev_root", "state_root", "batches")]
+    return [*parts, [word for o in openings for word in o.proof]]
 
 
 def main() -> int:

@@ -192,8 +192,9 @@ def story(folder: Path, *, cheat: bool = False) -> Receipt:
             print("4. dispute")
             dispute(findings[0][0], solver, findings[0][1], package, trajectory)
         else:
-            print("4. open the traces: the last one that matches settles the task")
+            print("4. open the traces, settle")
             reveal(solver, task, trajectory)
+            solver.market.settle(task)
         return paid(task, (submitter, solver, *verifiers))
 
 

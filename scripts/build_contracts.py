@@ -11,7 +11,7 @@ from pathlib import Path
 import vyper
 from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
-from vyper.compiler.settings import Settings
+from vyper.compiler.settings import OptimizationLevel, Settings
 
 from assay.contracts import CONTRACTS
 
@@ -28,7 +28,7 @@ def render(source: Path) -> bytes:
     """The artifact of one `.vy` file, as the bytes of its JSON file. What it imports lies beside it."""
     bundle = FilesystemInputBundle([source.parent])
     file = bundle.load_file(source)
-    settings = Settings(evm_version=EVM, experimental_codegen=False)  # for gas, unless a pragma says otherwise
+    settings = Settings(evm_version=EVM, optimize=OptimizationLevel.GAS, experimental_codegen=False)
     formats = ["abi", "bytecode", "bytecode_runtime"]
     out = compile_from_file_input(file, input_bundle=bundle, output_formats=formats, settings=settings)
     fields = {

@@ -22,8 +22,8 @@ def refunded(demo: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[[s
 
     def run(cheat: str) -> dict[str, Any]:
         result = demo("--cheat", cheat)
-        caught, quote = result["caught"], result["quote"]
-        solver, challenger, share = caught["who"], caught["by"], quote["collateral"] // 4
+        caught, collateral = result["caught"], result["quote"]["collateral"]
+        solver, challenger = caught["who"], caught["by"]
         assert result["outcome"] == "refunded"
         assert result["refunded"] == result["escrow"] > 0
         assert caught["role"] == "solver"
@@ -31,11 +31,11 @@ def refunded(demo: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[[s
         # The end of an interval that the challenger had drawn; there are ten, evenly spaced.
         assert caught["step"] in range(24, result["steps"] + 1, 24)
         assert f"proven to the contract: {caught['reason']}" in result["ruling"]
-        assert result["slashed"] == {solver: quote["collateral"]}
-        payments = dict(result["payments"])
-        assert payments.pop(challenger) == share + quote["fee"]
-        assert result["escrow"] + share in payments.values(), "the submitter is compensated"
-        aftermath(tmp_path / "network").check_slash(solver, challenger, quote)
+        assert result["slashed"] == {solver: collateral}
+        share = collateral // 4
+        aftermath(tmp_path / "network").check_slash(solver, challenger, collateral)
+        submitter = next(who for who in result["payments"] if who != challenger)
+        assert result["payments"] == {submitter: result["escrow"] + share, challenger: share}
         return result
 
     return run

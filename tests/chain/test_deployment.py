@@ -1,4 +1,4 @@
-"""Nine contracts that need each other's addresses: where they are, and what happens if somebody comes in between."""
+"""Eight contracts that need each other's addresses: where they are, and what happens if somebody comes in between."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_the_contracts_know_each_other(client: Client) -> None:
     assert (stakes._view("market"), games._view("market")) == (made.market, made.market)
     assert (games._view("evidence"), games._view("trajectory")) == (made.evidence, made.trajectory)
     addresses = [getattr(made, name) for name in Deployment.__struct_fields__ if name not in ("chain_id", "block")]
-    assert len({*addresses}) == 9
+    assert len({*addresses}) == 8
     assert all(client.code(address) for address in addresses)
     assert client.code(made.market) != client.code(made.game)
 
 
-@pytest.mark.parametrize("after", [7, 8, 9])
+@pytest.mark.parametrize("after", [6, 7])
 def test_a_transaction_in_between_is_noticed(url: str, connect: Callable[..., Client], after: int) -> None:
     """Money in a market whose game is somewhere else could never be disputed: it is not called a deployment."""
     client = connect(url)

@@ -191,7 +191,7 @@ class Town(RuleBasedStateMachine):
         if (life := self.life(task)) and (drawn := self.member(life, position)):
             lists = life.result.opening(life.picks(drawn[0]))
             if not honest:
-                lists[1] = lists[1][::-1]
+                lists[2] = lists[2][::-1]
             self.attempt(lambda sender: life.revealed(drawn[0], lists=lists), sender=None)
 
     @rule(task=task, who=who)
@@ -220,7 +220,7 @@ class Town(RuleBasedStateMachine):
     @rule(task=task, who=who)
     def release(self, task: int, who: int) -> None:
         if life := self.life(task):
-            self.attempt(self.world.market.release, life.key, self.people[who], *LIE, sender=self.people[5])
+            self.attempt(self.world.market.release, life.id, self.people[who], *LIE, sender=self.people[5])
 
     @rule(task=task, who=who, push=st.sampled_from(["settle", "settle", "expire"]))
     def push(self, task: int, who: int, push: str) -> None:
@@ -336,7 +336,7 @@ class Town(RuleBasedStateMachine):
             for one in life.sworn.verifiers:
                 mark = int.from_bytes(market.sealed(life.id, one), "big")
                 if mark and (not final or (condemned and mark >= 2**128)):
-                    expected[one, VERIFIER] += life.terms.verifier_collateral
+                    expected[one, VERIFIER] += VERIFIER_LOCK
             for one in (one for task, one in self.accusers if task == life.id):
                 role = market.accusing(life.id, one)
                 if role:
@@ -378,7 +378,7 @@ class Town(RuleBasedStateMachine):
         self.world.mine(seconds=31 * 86400)
         for life in self.lives:
             for one in self.people:
-                self.attempt(market.release, life.key, one, 9, 9, bytes(32), sender=self.world.stranger)
+                self.attempt(market.release, life.id, one, 9, 9, bytes(32), sender=self.world.stranger)
         for one in self.people:
             if market.owed(one):
                 market.withdraw(sender=one)

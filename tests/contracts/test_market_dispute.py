@@ -16,7 +16,6 @@ from contract_world import (
     SOLVER,
     SOLVER_STAKE,
     VERIFIER,
-    VERIFIER_COLLATERAL,
     VERIFIER_LOCK,
     VERIFIER_MINIMUM,
     WHISTLEBLOWER,
@@ -30,7 +29,6 @@ from contract_world import (
 
 SALT = b"\x5a" * 32
 FAULT_PERIOD = 30 * 86400
-FEE = 60
 
 
 def found(interval: int, kind: int = 1) -> tuple[int, int, bytes]:
@@ -41,13 +39,7 @@ def found(interval: int, kind: int = 1) -> tuple[int, int, bytes]:
 @pytest.fixture
 def drawn(world: World) -> Life:
     """Two verifiers are drawn; the patrol has 100 seconds."""
-    return world.task(patrol_for=100, fee=FEE).posted().accepted().committed().drawn()
-
-
-@pytest.fixture
-def dense(world: World) -> Life:
-    """The same, and they replay every interval."""
-    return world.task(patrol_for=100, fee=FEE, audit_intervals=5).posted().accepted().committed().drawn()
+    return world.task(patrol_for=100).posted().accepted().committed().drawn()
 
 
 def after_patrol(task: Life) -> Life:
@@ -118,7 +110,6 @@ def test_accusations_alone_are_audited_too(world: World, drawn: Life) -> None:
     """No verifier has attested; whoever accused can still show it."""
     who = world.whistleblower()
     drawn.accused(who, found(2)).late().expired()
-    drawn.reanchored().drawn().late().expired()
     assert drawn.state == AUDITED
     drawn.disputed(who, found(2)).ruled(who, True)
     assert event(world.market, "Refunded", world.game)["reason"] == "ruled wrong"
@@ -131,15 +122,15 @@ def test_an_accusation_delays_settlement_and_costs_who_never_opens_it(world: Wor
     with boa.reverts("market: reveal window"):
         drawn.settled()
     with boa.reverts("market: state"):
-        world.market.release(drawn.key, who, 0, 0, SALT)
+        world.market.release(drawn.id, who, 0, 0, SALT)
     assert drawn.late().settled().state == SETTLED
     burned = world.token.balanceOf(BURNED)
-    world.market.release(drawn.key, who, 0, 0, SALT)
+    world.market.release(drawn.id, who, 0, 0, SALT)
     assert stake(world, who, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM - WHISTLEBLOWER_LOCK // 2
     assert world.token.balanceOf(BURNED) == burned + WHISTLEBLOWER_LOCK // 2
     assert world.locked(who, WHISTLEBLOWER) == 0
     with boa.reverts("market: nothing to release"):
-        world.market.release(drawn.key, who, 0, 0, SALT)
+        world.market.release(drawn.id, who, 0, 0, SALT)
 
 
 def test_an_accusation_that_was_opened_costs_nothing_here(world: World, drawn: Life) -> None:
@@ -147,7 +138,7 @@ def test_an_accusation_that_was_opened_costs_nothing_here(world: World, drawn: L
     who = world.whistleblower()
     drawn.accused(who, found(2)).attested().revealed()
     after_patrol(drawn).disputed(who, found(2)).ruled(who, False).settled()
-    world.market.release(drawn.key, who, 0, 0, SALT)
+    world.market.release(drawn.id, who, 0, 0, SALT)
     assert stake(world, who, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM
     assert world.locked(who, WHISTLEBLOWER) == 0
 
@@ -156,7 +147,7 @@ def test_an_accusation_of_a_task_that_ended_otherwise_costs_nothing(world: World
     one, two = world.whistleblower(), world.whistleblower()
     drawn.accused(one, found(2)).accused(two, found(2)).attested()
     after_patrol(drawn).disputed(one, found(2)).ruled(one, True)
-    world.market.release(drawn.key, two, 0, 0, SALT)
+    world.market.release(drawn.id, two, 0, 0, SALT)
     assert stake(world, two, WHISTLEBLOWER) == WHISTLEBLOWER_MINIMUM
     assert world.locked(two, WHISTLEBLOWER) == 0
 
@@ -261,21 +252,18 @@ def test_a_ruling_needs_a_dispute(world: World, drawn: Life) -> None:
 
 
 def test_a_wrong_result_costs_the_collateral(world: World, drawn: Life) -> None:
-    """A quarter each for who has shown it and for the submitter, their fees for those who did their work, the rest burns."""
     who = world.whistleblower()
-    unseen = next(k for k in range(9) if k not in drawn.picks(0) + drawn.picks(1))
-    drawn.accused(who, found(unseen)).attested().revealed()
-    after_patrol(drawn).disputed(who, found(unseen)).ruled(who, True)
+    drawn.accused(who, found(2)).attested()
+    after_patrol(drawn).disputed(who, found(2)).ruled(who, True)
     logged = events(world.market, world.game)
-    assert ("Ruled", {"id": drawn.id, "challenger": who, "interval": unseen, "upheld": True}) in logged
-    parts = {"amount": 400, "reward": 100, "compensation": 100, "fees": 2 * FEE}
-    assert ("Condemned", {"id": drawn.id, "account": world.solver, "role": 1, **parts}) in logged
+    assert ("Ruled", {"id": drawn.id, "challenger": who, "interval": 2, "upheld": True}) in logged
+    condemned = {"id": drawn.id, "account": world.solver, "role": 1, "amount": 400, "reward": 100, "compensation": 100}
+    assert ("Condemned", condemned) in logged
     assert event(world.market, "Refunded", world.game)["reason"] == "ruled wrong"
     assert stake(world, world.solver) == SOLVER_STAKE - 400
     assert world.locked(world.solver, SOLVER) == 0
-    assert world.token.balanceOf(BURNED) == 200 - 2 * FEE
+    assert world.token.balanceOf(BURNED) == 200
     assert world.market.owed(who) == 100
-    assert [world.market.withdraw(sender=one) for one in drawn.drawn_verifiers] == [FEE, FEE]
     assert world.market.owed(world.submitter) == drawn.terms.escrow + 100
     assert world.market.owed(world.solver) == 0
     assert world.market.withdraw(sender=who) == 100
@@ -311,13 +299,13 @@ def test_who_swore_to_the_proven_interval_loses_too(world: World, drawn: Life) -
     assert proven not in drawn.picks(1)
     drawn.accused(who, found(proven)).attested().revealed()
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
-    assert stake(world, guilty, VERIFIER) == VERIFIER_MINIMUM - VERIFIER_COLLATERAL
+    assert stake(world, guilty, VERIFIER) == VERIFIER_MINIMUM - VERIFIER_LOCK
     assert not world.stakes.is_active(guilty, VERIFIER)
     assert stake(world, innocent, VERIFIER) == VERIFIER_MINIMUM
     assert [world.locked(one, VERIFIER) for one in (guilty, innocent)] == [0, 0]
-    reward = VERIFIER_COLLATERAL * 25 // 100
-    assert [world.market.owed(one) for one in (who, guilty, innocent)] == [100 + reward, 0, FEE]
-    assert world.token.balanceOf(BURNED) == 200 - FEE + VERIFIER_COLLATERAL - reward
+    reward = VERIFIER_LOCK * 25 // 100
+    assert world.market.owed(who) == 100 + reward
+    assert world.token.balanceOf(BURNED) == 200 + VERIFIER_LOCK - reward
 
 
 def test_a_verifier_that_found_it_too_is_freed_by_showing_it(world: World, drawn: Life) -> None:
@@ -327,16 +315,14 @@ def test_a_verifier_that_found_it_too_is_freed_by_showing_it(world: World, drawn
     honest, other = drawn.drawn_verifiers
     drawn.accused(who, found(proven)).attested_finding(0, found(proven)).attested(1)
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
-    assert [world.locked(one, VERIFIER) for one in (honest, other)] == [VERIFIER_COLLATERAL, 0]
-    assert [world.market.owed(one) for one in (honest, other)] == [0, FEE]
+    assert [world.locked(one, VERIFIER) for one in (honest, other)] == [VERIFIER_LOCK, 0]
     with boa.reverts("market: finding"):
-        world.market.release(drawn.key, honest, 1, proven + 1, SALT)
-    world.market.release(drawn.key, honest, *found(proven))
+        world.market.release(drawn.id, honest, 1, proven + 1, SALT)
+    world.market.release(drawn.id, honest, *found(proven))
     assert (world.locked(honest, VERIFIER), stake(world, honest, VERIFIER)) == (0, VERIFIER_MINIMUM)
-    assert world.market.owed(honest) == FEE
     for one in (honest, other, world.stranger):
         with boa.reverts("market: nothing to release"):
-            world.market.release(drawn.key, one, *found(proven))
+            world.market.release(drawn.id, one, *found(proven))
 
 
 def test_a_colluding_verifier_does_not_escape_by_not_being_revealed(world: World, drawn: Life) -> None:
@@ -346,46 +332,12 @@ def test_a_colluding_verifier_does_not_escape_by_not_being_revealed(world: World
     drawn.accused(who, found(proven)).attested()
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
     with boa.reverts("market: finding"):
-        world.market.release(drawn.key, colluding, *found(proven))
+        world.market.release(drawn.id, colluding, *found(proven))
     world.mine(seconds=30 * 86400 + 1)
-    burned, owed = world.token.balanceOf(BURNED), world.market.owed(world.submitter)
-    world.market.release(drawn.key, colluding, *found(proven))
-    assert stake(world, colluding, VERIFIER) == VERIFIER_MINIMUM - VERIFIER_COLLATERAL
-    assert (world.locked(colluding, VERIFIER), world.token.balanceOf(BURNED)) == (0, burned + VERIFIER_COLLATERAL)
-    assert (world.market.owed(colluding), world.market.owed(world.submitter)) == (0, owed + FEE)
-
-
-def test_who_was_revealed_without_a_match_has_to_show_its_finding_too(world: World, drawn: Life) -> None:
-    who = world.whistleblower()
-    (other,) = [k for k in drawn.picks(1)[:1]]
-    unseen = next(k for k in range(9) if k not in drawn.picks(0) + drawn.picks(1))
-    lazy, honest = drawn.drawn_verifiers
-    drawn.accused(who, found(unseen)).attested_lazily(0).attested_finding(1, found(other)).revealed()
-    after_patrol(drawn).disputed(who, found(unseen)).ruled(who, True)
-    world.market.release(drawn.key, honest, *found(other))
-    assert (world.locked(honest, VERIFIER), world.market.owed(honest)) == (0, FEE)
-    with boa.reverts("market: finding"):
-        world.market.release(drawn.key, lazy, *found(other))
-    world.mine(seconds=30 * 86400 + 1)
-    world.market.release(drawn.key, lazy, *found(other))
-    assert (stake(world, lazy, VERIFIER), world.market.owed(lazy)) == (VERIFIER_MINIMUM - VERIFIER_COLLATERAL, 0)
-
-
-def test_fees_of_a_condemned_task_take_no_more_than_what_would_burn(world: World) -> None:
-    task = world.task(fee=70_000, collateral=403).posted().accepted().committed().drawn()
-    who = task.drawn_verifiers[0]
-    task.attested_finding(0, found(2)).attested(1).disputed(who, found(2)).ruled(who, True)
-    condemned = [fields for name, fields in events(world.market, world.game) if name == "Condemned"]
-    assert [fields["fees"] for fields in condemned] == [2 * 101]
-    assert world.token.balanceOf(BURNED) == 403 - 200 - 202
-
-
-def test_who_was_wrong_before_has_no_fee(world: World, drawn: Life) -> None:
-    who, wrong = world.whistleblower(), drawn.drawn_verifiers[0]
-    drawn.accused(who, found(2)).attested_finding(0, found(5)).attested(1)
-    after_patrol(drawn).disputed(wrong, found(5)).ruled(wrong, False).disputed(who, found(2)).ruled(who, True)
-    assert (world.market.owed(wrong), world.locked(wrong, VERIFIER)) == (0, 0)
-    assert stake(world, wrong, VERIFIER) == VERIFIER_MINIMUM
+    burned = world.token.balanceOf(BURNED)
+    world.market.release(drawn.id, colluding, *found(proven))
+    assert stake(world, colluding, VERIFIER) == VERIFIER_MINIMUM - VERIFIER_LOCK
+    assert (world.locked(colluding, VERIFIER), world.token.balanceOf(BURNED)) == (0, burned + VERIFIER_LOCK)
 
 
 def test_a_verifier_that_disputed_itself_is_freed(world: World, drawn: Life) -> None:
@@ -393,7 +345,7 @@ def test_a_verifier_that_disputed_itself_is_freed(world: World, drawn: Life) -> 
     who = drawn.drawn_verifiers[0]
     drawn.attested_finding(0, found(proven)).attested(1)
     after_patrol(drawn).disputed(who, found(proven)).ruled(who, True)
-    assert (world.locked(who, VERIFIER), world.market.owed(who)) == (0, 100 + FEE)
+    assert (world.locked(who, VERIFIER), world.market.owed(who)) == (0, 100)
 
 
 def test_a_dismissed_challenge_changes_nothing_for_the_others(world: World, drawn: Life) -> None:
@@ -403,9 +355,8 @@ def test_a_dismissed_challenge_changes_nothing_for_the_others(world: World, draw
     assert event(world.market, "Ruled", world.game)["upheld"] is False
     drawn.late().settled()
     logged = event(world.market, "Settled")
-    assert (logged["paid"], logged["fees"], logged["refunded"]) == (1_000_000, FEE, FEE)
+    assert (logged["paid"], logged["fees"], logged["refunded"]) == (1_000_000, 70_000, 70_000)
     assert event(world.market, "LazyVerifier")["verifier"] == who
-    assert (stake(world, who, VERIFIER), world.locked(who, VERIFIER)) == (VERIFIER_MINIMUM, 0)
     assert stake(world, world.solver) == SOLVER_STAKE
 
 
@@ -417,46 +368,28 @@ def test_a_solver_that_does_not_open_its_commitment_loses_its_collateral(world: 
     assert event(world.market, "Refunded")["reason"] == "not revealed"
     assert stake(world, world.solver) == SOLVER_STAKE - 400
     assert world.market.owed(world.submitter) == drawn.terms.escrow + 100
-    assert [world.market.owed(one) for one in drawn.drawn_verifiers] == [FEE, FEE]
-    assert world.token.balanceOf(BURNED) == 300 - 2 * FEE
+    assert world.token.balanceOf(BURNED) == 300
 
 
-def test_a_fault_costs_the_work_and_the_fees(world: World, dense: Life) -> None:
-    who, drawn = world.whistleblower(), dense
+def test_a_fault_costs_the_work_and_not_the_stake(world: World, drawn: Life) -> None:
+    who = world.whistleblower()
     drawn.accused(who, found(2)).attested()
     after_patrol(drawn).disputed(who, found(2)).conceded(2)
-    told = event(world.market, "Condemned")
-    assert (told["amount"], told["fees"], told["reward"], told["compensation"]) == (2 * FEE, 2 * FEE, 0, 0)
     assert event(world.market, "Fault") == {"id": drawn.id, "solver": world.solver, "interval": 2}
     assert event(world.market, "Refunded")["reason"] == "fault"
-    assert (stake(world, world.solver), world.locked(world.solver, SOLVER)) == (SOLVER_STAKE - 2 * FEE, 0)
+    assert (stake(world, world.solver), world.locked(world.solver, SOLVER)) == (SOLVER_STAKE, 0)
     assert world.market.owed(world.submitter) == drawn.terms.escrow
-    assert [world.market.owed(one) for one in drawn.drawn_verifiers] == [FEE, FEE]
     assert all(world.locked(one, VERIFIER) == 0 for one in drawn.drawn_verifiers)
     drawn.ruled(who, True)
-    assert stake(world, world.solver) == SOLVER_STAKE - 2 * FEE
+    assert stake(world, world.solver) == SOLVER_STAKE
 
 
-def test_a_fault_may_be_conceded_before_anybody_disputes(dense: Life) -> None:
-    assert dense.attested().conceded(0).state == REFUNDED
+def test_a_fault_may_be_conceded_before_anybody_disputes(drawn: Life) -> None:
+    assert drawn.attested().conceded(0).state == REFUNDED
 
 
-def test_fees_of_who_did_not_attest_are_burned(world: World, dense: Life) -> None:
-    dense.attested(0).late().expired().conceded(0)
-    assert [world.market.owed(one) for one in dense.drawn_verifiers] == [FEE, 0]
-    assert world.token.balanceOf(BURNED) == FEE
-    assert stake(world, world.solver) == SOLVER_STAKE - 2 * FEE
-
-
-def test_a_thin_audit_knows_no_faults(drawn: Life) -> None:
-    """Conceding would be a free option: an interval that nobody replays pays for many that are found."""
-    drawn.attested()
-    with boa.reverts("market: thin audit"):
-        drawn.conceded(0)
-
-
-def test_what_cannot_be_conceded(world: World, dense: Life) -> None:
-    one, two, drawn = world.whistleblower(), world.whistleblower(), dense
+def test_what_cannot_be_conceded(world: World, drawn: Life) -> None:
+    one, two = world.whistleblower(), world.whistleblower()
     drawn.accused(one, found(2)).accused(two, found(5)).attested()
     after_patrol(drawn).disputed(one, found(2))
     with boa.reverts("market: not the solver"):
@@ -470,8 +403,8 @@ def test_what_cannot_be_conceded(world: World, dense: Life) -> None:
             drawn.conceded(interval)
 
 
-def test_who_has_answered_stands_by_it(world: World, dense: Life) -> None:
-    who, drawn = world.whistleblower(), dense
+def test_who_has_answered_stands_by_it(world: World, drawn: Life) -> None:
+    who = world.whistleblower()
     drawn.accused(who, found(2)).attested()
     after_patrol(drawn).disputed(who, found(2))
     world.game.answered(drawn.id)
@@ -486,13 +419,13 @@ def test_silence_cannot_be_turned_into_a_fault(drawn: Life) -> None:
 
 
 def test_one_fault_in_a_period(world: World) -> None:
-    first = world.task(1, audit_intervals=5).posted().accepted().committed().drawn().attested().conceded(0)
+    first = world.task(1).posted().accepted().committed().drawn().attested().conceded(0)
     assert first.state == REFUNDED
-    second = world.task(2, audit_intervals=5).posted().accepted().committed().drawn().attested()
+    second = world.task(2).posted().accepted().committed().drawn().attested()
     with boa.reverts("market: second fault"):
         second.conceded(0)
     world.mine(seconds=FAULT_PERIOD)
-    third = world.task(3, audit_intervals=5).posted().accepted().committed().drawn().attested().conceded(0)
+    third = world.task(3).posted().accepted().committed().drawn().attested().conceded(0)
     assert third.state == REFUNDED
 
 

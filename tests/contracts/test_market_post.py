@@ -36,15 +36,13 @@ def test_the_market_knows_its_currency_and_registry(world: World) -> None:
     assert world.market.stakes() == world.stakes.address
     assert world.market.game() == world.game.address
     assert (world.market.verifier_lock(), world.market.whistleblower_lock()) == (VERIFIER_LOCK, WHISTLEBLOWER_LOCK)
-    right = [world.token.address, world.stakes.address, world.rules.address, world.game.address]
-    for place, wrong, reason in [
-        (0, world.stranger, "market: token"),
-        (1, world.stranger, "market: stakes"),
-        (2, world.stranger, "market: rules"),
-        (3, NOBODY, "market: game"),
+    for token, stakes, game, reason in [
+        (world.stranger, world.stakes.address, world.stranger, "market: token"),
+        (world.token.address, world.stranger, world.stranger, "market: stakes"),
+        (world.token.address, world.stakes.address, NOBODY, "market: game"),
     ]:
         with pytest.raises(Revert, match=reason):
-            deploy("market", *(("address", wrong if i == place else one) for i, one in enumerate(right)))
+            deploy("market", ("address", token), ("address", stakes), ("address", game))
 
 
 def test_task_id_binds_submitter_salt_and_terms(world: World) -> None:
@@ -74,6 +72,8 @@ def test_post_pulls_the_escrow(world: World) -> None:
         "salt": task.salt,
         "terms": tuple(task.terms),
         "work": tuple(task.work),
+        "escrow": 1_140_000,
+        "deadline": world.now + 100,
     }
     info = task.info
     assert (info.id, info.state, info.deadline, info.solver) == (task.id, OPEN, world.now + 100, NOBODY)
@@ -188,8 +188,7 @@ def test_terms_that_cannot_be_carried_out(world: World, changes: dict[str, int],
         {"price": 0, "fee": 0},
         {"steps": 1, "interval": 1, "audit_intervals": 1},
         {"steps": 1, "interval": 2**53, "audit_intervals": 1},
-        {"steps": 2**20 - 1, "interval": 1, "verifiers": 16, "audit_intervals": 16},
-        {"steps": 511, "interval": 1, "audit_intervals": 32},
+        {"steps": 2**20 - 1, "interval": 1, "verifiers": 16, "audit_intervals": 32},
         {"steps": 2**53, "interval": 2**40},
         {"open_for": 30 * 86400, "work_for": 1},
     ],
@@ -307,6 +306,7 @@ def test_commit_swears(world: World) -> None:
         "committed_at": world.now,
         "anchor": world.height,
         "seats": 4,
+        "deadline": world.now + 300,
     }
     assert (task.state, task.info.deadline) == (COMMITTED, world.now + 300)
     assert world.market.results(task.id) == task.sworn.hash
@@ -335,7 +335,7 @@ def test_commit_in_the_last_second_but_not_later(world: World) -> None:
 
 def test_an_unknown_task_can_do_nothing(world: World) -> None:
     task, market, who = world.task(), world.market, world.stranger
-    lists = [b"", b""]
+    lists = [[], [], [], [], []]
     key, sworn, game = task.key, Sworn(), world.game
     for call in (
         lambda: market.cancel(key, sender=who),
@@ -350,7 +350,7 @@ def test_an_unknown_task_can_do_nothing(world: World) -> None:
         lambda: game.rule(key, sworn, who, True, sender=who),
         lambda: market.settle(key, sworn, sender=who),
         lambda: market.expire(key, sworn, sender=who),
-        lambda: market.release(key, who, 0, 0, task.id, sender=who),
+        lambda: market.release(task.id, who, 0, 0, task.id, sender=who),
     ):
         with boa.reverts("market: state"):
             call()

@@ -95,9 +95,9 @@ def check_caught(demo: Demo) -> None:
     assert (caught["role"], caught["step"]) == ("solver", 144)
     assert result["slashed"] == {caught["who"]: quote["collateral"]}
     share = quote["collateral"] // 4
-    assert sorted(result["payments"].values()) == [quote["fee"], share + quote["fee"], quote["escrow"] + share]
-    assert result["payments"][caught["by"]] == share + quote["fee"]
-    paid_out(demo.folder).check_slash(caught["who"], caught["by"], quote)
+    assert sorted(result["payments"].values()) == [share, quote["escrow"] + share]
+    assert result["payments"][caught["by"]] == share
+    paid_out(demo.folder).check_slash(caught["who"], caught["by"], quote["collateral"])
 
 
 @pytest.mark.parametrize("seed", range(10))

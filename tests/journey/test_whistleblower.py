@@ -96,7 +96,7 @@ def dies(role: WhistleblowerRole, draw: random.Random) -> None:
     Patrol.write = writing
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_it_is_killed_at_random_moments_and_nothing_is_lost_or_paid_twice(alley, seed, monkeypatch):
     monkeypatch.setattr(Patrol, "write", Patrol.write)  # put back in the end
     draw, kills = random.Random(seed), 0

@@ -14,7 +14,7 @@ from small import ASSETS, PLAN, columns, initial, program, small, write_task
 from assay.errors import AssayError, BlobRefused, ConfigError, NotFoundError, ProgramRefused, RefusedError
 from assay.market import Evaluation, Plan, package, quote, read_task
 from assay.market.package import default_interval
-from assay.market.quote import most_audit
+from assay.market.quote import MAX_AUDIT
 from assay.proof import Dataset, decode_state, program_root, state_root
 from assay.roles.digits import digits
 from assay.words import Audit, TaskSpec, canonical, parse
@@ -60,7 +60,7 @@ def test_what_is_left_out_is_chosen_so_that_it_can_be_posted(store, steps):
 
 def test_the_default_audit_is_not_more_than_the_contract_takes(store):
     task = small(store, steps=1000, interval=1, audit=None)
-    assert task.spec.audit.intervals == most_audit(1000) == 29
+    assert task.spec.audit.intervals == MAX_AUDIT
     quote(task.program, task.spec)
 
 

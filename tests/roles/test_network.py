@@ -13,7 +13,7 @@ from assay.roles.network import Network
 from assay.roles.session import Session
 from assay.roles.settings import read_settings
 
-FINE = Network("http://127.0.0.1:1", Deployment(*(f"0x{n}" for n in range(9)), 31337, 7), ("http://127.0.0.1:2",))
+FINE = Network("http://127.0.0.1:1", Deployment(*(f"0x{n}" for n in range(8)), 31337, 7), ("http://127.0.0.1:2",))
 
 
 def test_round_trip(tmp_path):

@@ -78,7 +78,7 @@ def test_a_task_without_data_stops_nobody_and_is_withheld_after_half_of_the_patr
     trajectory = alley.solver.session.market.record(lost).result.commitment.trajectory
     alley.lose(trajectory)
     alley.turn(role, times=3)
-    assert role.sealed(role.session.market.record(lost)) is None, "it may still come"
+    assert role.sealed(role.session.market.task(lost)) is None, "it may still come"
     good = alley.submit("good", seed=2)
     alley.solver._own = []
     alley.solver._engaged = lambda: False
@@ -87,7 +87,7 @@ def test_a_task_without_data_stops_nobody_and_is_withheld_after_half_of_the_patr
     assert Patrol.read(role._plan(role.session.market.task(good))).done >= 1, "the other task had its turn"
     alley.skip(301)
     alley.turn(role, times=4)
-    assert role.sealed(role.session.market.record(lost)).withheld
+    assert role.sealed(role.session.market.task(lost)).withheld
     assert role.session.market.accusing(lost, role.session.address)
 
 
@@ -100,7 +100,7 @@ def test_nobody_is_accused_because_the_depots_are_silent(alley):
     alley.turn(role, times=2)
     alley.skip(400)
     alley.turn(role, times=2)
-    assert role.sealed(role.session.market.record(task)) is None
+    assert role.sealed(role.session.market.task(task)) is None
     alley.skip(400)
     with capture_logs() as lines:
         alley.turn(role, times=2)

@@ -48,21 +48,18 @@ class Aftermath:
         """Whether nothing is left for anybody to collect."""
         return self.in_market == self.in_games == 0
 
-    def check_slash(self, solver: str, challenger: str, quote: dict[str, int]) -> None:
-        """The solver has lost its collateral: a quarter to the challenger, a quarter to the submitter, of the rest a fee to
-        each verifier, and what is left is burned.
+    def check_slash(self, solver: str, challenger: str, collateral: int) -> None:
+        """The solver has lost its collateral: a quarter to the challenger, a quarter to the submitter, the rest is burned.
 
         Nobody else has lost anything but what another challenge, which this one has overtaken, still binds.
         """
-        collateral, fee, gained = quote["collateral"], quote["fee"], self.gained
-        share = collateral // 4
+        share, gained = collateral // 4, self.gained
         assert self.conserved
         assert len(self.tasks) == 1
         assert gained.pop(self.name(solver)) == -collateral
-        assert gained.pop(self.name(challenger)) == share + fee
-        assert gained.pop("submitter") == share
-        assert self.books.burned == collateral - 2 * share - quote["verifiers"] * fee
-        assert sum(gained.values()) == fee - (self.in_market + self.in_games - self.owed)
+        assert gained.pop(self.name(challenger)) == gained.pop("submitter") == share
+        assert self.books.burned == collateral - 2 * share
+        assert sum(gained.values()) == -(self.in_market + self.in_games - self.owed)
         assert {name for name, gain in gained.items() if gain} <= {"verifier-1", "verifier-2"}
 
     def check_payment(self, quote: dict[str, int], solver: str, verifiers: list[str]) -> None:

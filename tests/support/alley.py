@@ -99,7 +99,7 @@ def claims(role: WhistleblowerRole, task: str, interval: int) -> None:
     me, salt = role.session.address, secrets.token_bytes(32)
     seal = finding_commitment(task, me, Kind.INTERVAL, interval, salt)
     made_up = Sealed(task, me, seal, (interval,), Kind.INTERVAL, interval, salt=salt.hex())
-    role.keep(role.session.market.record(task), made_up)
+    role.keep(role.session.market.task(task), made_up)
 
 
 def opened(kind: type[Role], folder: Path, **settings: Any) -> Any:

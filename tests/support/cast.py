@@ -23,7 +23,6 @@ COUNTS = {
     "verifiers": 2,
     "audit_intervals": 1,
     "collateral": 4000,
-    "verifier_collateral": 700,
 }
 NUMBERS = {"rows": 10, "batch_size": 2, "seed": 7, "ways": 4, "clock": 100, "extension": 10, "bond": 50}
 ROOTS = {"spec": "ab" * 32, "code_root": "01" * 32, "initial_root": "02" * 32, "dataset_root": "03" * 32}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,41 +28,12 @@ QUICK = Windows(patrol_for=0)
 """Nobody patrols: a task settles as soon as its traces are open."""
 
 
-class Chain:
-    """A chain that can be taken away for a moment."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self._saved = path, 0
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self._port = found.getsockname()[1]
-        self._node = ExitStack()
-
-    def __enter__(self) -> str:
-        return self._node.enter_context(Node(self.path, self._port, dev=True))
-
-    def __exit__(self, *_: object) -> None:
-        self._node.close()
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        """While it does not run, its file is all there is of it."""
-        self._node.close()
-        yield
-        self.__enter__()
-
-    def copy(self) -> Path:
-        self._saved += 1
-        return Path(shutil.copy(self.path, self.path.with_suffix(f".{self._saved}")))
-
-
 @dataclass
 class Quarter:
     """One solver, two verifiers, one submitter, whose folders are below `folder`."""
 
     folder: Path
     url: str
-    chain: Chain
     depot: Store
     solver: Role
     verifiers: list[Role]
@@ -105,17 +74,6 @@ class Quarter:
             self.skip(1)
         return self.state(task)
 
-    def save(self) -> Path:
-        """A copy of the chain as it is now."""
-        with self.chain.away():
-            return self.chain.copy()
-
-    def go_back(self, saved: Path) -> None:
-        """The chain goes back to what it was at `save`, and from there another way."""
-        with self.chain.away():
-            shutil.copy(saved, self.chain.path)
-        self.skip(7)  # other blocks than before, whatever is done
-
     def lose(self, blob: Blob) -> None:
         """The depot no longer has this blob."""
         self.depot.path(blob).unlink()
@@ -130,18 +88,14 @@ def _role(kind: type[Role], folder: Path, **settings: Any) -> Role:
 @contextmanager
 def a_quarter(folder: Path, **of_solver: Any) -> Iterator[Quarter]:
     depot = Store(folder / "depot")
-    chain = Chain(folder / "chain.sqlite")
-    with chain as url, Server(depot, writable=True) as depot_url:
+    with Node(folder / "chain.sqlite", dev=True) as url, Server(depot, writable=True) as depot_url:
         with Client(url, Key(secrets.token_bytes(32))) as founder:
             Network(url, deploy(founder), (depot_url,)).save(folder / "network.json")
         solver = _role(SolverRole, folder / "solver", **of_solver)
         verifiers = [_role(VerifierRole, folder / f"verifier-{n}") for n in (1, 2)]
         submitter = Submitter(Session.open("submitter", RoleSettings(folder=folder / "submitter")))
         submitter.session.token.faucet()
-        quarter = Quarter(folder, url, chain, depot, solver, verifiers, submitter)
-        try:
-            yield quarter
-        finally:
-            for session in (*(role.session for role in quarter.roles), submitter.session):
-                session.client.close()
-                session.fetcher.close()
+        yield Quarter(folder, url, depot, solver, verifiers, submitter)
+        for session in (solver.session, *(v.session for v in verifiers), submitter.session):
+            session.client.close()
+            session.fetcher.close()

@@ -262,15 +262,12 @@ class Life:
             )
             for leaf in leaves
         ]
-        # A patrol of no seconds is over a second later, and then the last match pays: which costs more gas than was estimated.
-        self.village.skip(1)
         self.village.solver.market.reveal(self.id, position, opened)
         return self
 
     def settled(self) -> Life:
         self.village.skip(1)  # the patrol of no seconds has to be over
-        if not self.task.state.final:  # the last reveal may have settled it
-            self.village.solver.market.settle(self.id)
+        self.village.solver.market.settle(self.id)
         return self
 
     def disputed(self, position: int, sealed: Sealed, moves: int = 60) -> Life:
@@ -300,10 +297,8 @@ class Life:
 def a_village(folder: Path) -> Iterator[Village]:
     with Node(folder / "chain.sqlite", dev=True) as url:
         village = Village(url, folder)
-        try:
-            yield village
-        finally:
-            village.close()
+        yield village
+        village.close()
 
 
 def blobs(trajectory: Trajectory) -> Sequence[Blob]:

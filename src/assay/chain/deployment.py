@@ -33,7 +33,6 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trajectory: str
     referee: str
     arithmetic: str
-    rules: str
     chain_id: int
     block: int
 
@@ -90,21 +89,19 @@ def deploy(
     arithmetic = _create(client, "arithmetic")
     referee = _create(client, "referee", arithmetic)
     evidence, trajectory = _create(client, "evidence", referee), _create(client, "trajectory")
-    rules = _create(client, "rules")
     count = client.transaction_count()
     stakes, market, game = (created_address(client.address, count + n) for n in range(3))
     minima = (solver_minimum, verifier_minimum, whistleblower_minimum)
     made = (
         _create(client, "stakes", token, market, *minima, unbonding),
-        _create(client, "market", token, stakes, rules, game),
+        _create(client, "market", token, stakes, game),
         _create(client, "game", token, market, evidence, trajectory),
     )
     if made != (stakes, market, game):
         raise MoneyError(
             "the contracts are not where they look for each other", hint="Deploy again, with nothing between."
         )
-    found = (token, stakes, market, game, evidence, trajectory, referee, arithmetic, rules)
-    return Deployment(*found, chain_id=client.chain_id, block=block)
+    return Deployment(token, stakes, market, game, evidence, trajectory, referee, arithmetic, client.chain_id, block)
 
 
 def created_address(deployer: str, count: int) -> str:

@@ -15,7 +15,7 @@ from ..words.task import Audit, Commitment, Task
 from .client import Client, TransactionReceipt
 from .contract import ZERO_ADDRESS, Contract
 from .event import Event, decode_event
-from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work, opened
+from .records import NO_RESULT, Opening, Result, TaskKey, TaskRecord, Terms, Work
 
 __all__ = ["Market"]
 
@@ -66,12 +66,12 @@ class Market(Contract):
         return self._send("commit", self._key(task), commitment.root, commitment.final_root, blob.sha256, blob.size)
 
     def reveal(self, task: str, position: int, openings: Sequence[Opening]) -> TransactionReceipt:
-        """Open the traces of the verifier at `position`, one opening per interval in the order drawn. Settles the task if
-        nothing can be said any more."""
-        return self._send("reveal", *self._both(task), position, *opened(openings))
+        """Open the traces of the verifier at `position`, one opening per interval in the order drawn."""
+        parts = [[getattr(o, name) for o in openings] for name in ("digest", "prev_root", "state_root", "batches")]
+        return self._send("reveal", *self._both(task), position, *parts, [word for o in openings for word in o.proof])
 
     def concede(self, task: str, interval: int) -> TransactionReceipt:
-        """Admit that a fault of the machine spoilt one interval: costs the work and the verifiers' fees."""
+        """Admit that a fault of the machine spoilt one interval: costs the work, not the stake."""
         return self._send("concede", *self._both(task), interval)
 
     # -- the verifier's and the whistleblower's -------------------------------------------------------------------
@@ -87,8 +87,8 @@ class Market(Contract):
     def release(
         self, task: str, account: str, kind: int = 0, interval: int = 0, salt: str = _ZERO_WORD
     ) -> TransactionReceipt:
-        """Free what an accusation has locked, when the task has ended, or a verifier of a condemned one shows its finding."""
-        return self._send("release", self._key(task), account, kind, interval, salt)
+        """Free what an accusation has locked, when the task has ended."""
+        return self._send("release", task, account, kind, interval, salt)
 
     # -- anybody's -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from eth_utils.crypto import keccak
 from ..proof.sampler import audit_intervals
 from ..words.task import Blob, Commitment, Task
 
-__all__ = ["NO_RESULT", "Opening", "Result", "TaskKey", "TaskRecord", "Terms", "Work", "opened"]
+__all__ = ["NO_RESULT", "Opening", "Result", "TaskKey", "TaskRecord", "Terms", "Work"]
 
 _ZERO = "00" * 32
 
@@ -54,7 +53,6 @@ class Terms:
     verifiers: int
     audit_intervals: int
     collateral: int
-    verifier_collateral: int
     open_for: int
     work_for: int
     patrol_for: int
@@ -97,7 +95,7 @@ class Result:
                 names = ("root", "final_root", "trajectory", "trajectory_size", "committed_at", "anchor", "seats")
                 return Result(**{field: args[field] for field in names})
             case "Reanchored":
-                return replace(self, anchor=args["anchor"], seats=args["seats"], seed=_ZERO, verifiers=())
+                return replace(self, anchor=args["anchor"], seats=args["seats"])
             case "Drawn":
                 return replace(self, seed=args["seed"], verifiers=tuple(args["verifiers"]))
             case _:
@@ -122,12 +120,6 @@ class Opening:
     state_root: str
     batches: str
     proof: tuple[str, ...]
-
-
-def opened(openings: Sequence[Opening]) -> tuple[bytes, bytes]:
-    """What `reveal` takes: the digests, and each interval's roots with its path, 32 bytes a word."""
-    words = [word for o in openings for word in (o.prev_root, o.state_root, o.batches, *o.proof)]
-    return bytes.fromhex("".join(o.digest for o in openings)), bytes.fromhex("".join(words))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,9 @@ class Stakes(Contract):
         """Where `account` answers; empty if it is not a member."""
         return str(self._view("endpoint_of", account, role))
 
-    def seated(self, role: Role, index: int, since: int, free: int = 0) -> str:
-        """The member at a position if it joined and last added to its stake in block `since` or before, and has `free` of
-        it not locked; else the zero address."""
-        return str(self._view("seated", role, index, since, free))
+    def seated(self, role: Role, index: int, since: int) -> str:
+        """The member at a position if it joined in block `since` or before, else the zero address."""
+        return str(self._view("seated", role, index, since))
 
     def member(self, account: str, role: Role) -> Member:
         """All about `account` in a role; zeros if it is not a member."""

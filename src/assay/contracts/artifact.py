@@ -13,7 +13,7 @@ from assay.errors import NotFoundError
 
 __all__ = ["CONTRACTS", "Artifact", "artifact"]
 
-CONTRACTS = ("arithmetic", "evidence", "game", "market", "referee", "rules", "stakes", "token", "trajectory")
+CONTRACTS = ("arithmetic", "evidence", "game", "market", "referee", "stakes", "token", "trajectory")
 """Names of all contracts. The other files beside them are modules that they import: no code of their own, no artifact."""
 
 

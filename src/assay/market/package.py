@@ -19,7 +19,7 @@ from assay.store import Store
 from assay.words import Audit, Blob, Record, TaskSpec, canonical, parse
 from assay.words.units import ceil_div
 
-from .quote import most_audit
+from .quote import MAX_AUDIT
 
 __all__ = ["Evaluation", "Package", "Plan", "package", "read_task"]
 
@@ -125,7 +125,7 @@ def package(
         seed=plan.seed,
         steps=plan.steps,
         interval=interval,
-        audit=plan.audit or Audit(2, min(most_audit(intervals), max(1, -(-intervals // 2)))),
+        audit=plan.audit or Audit(2, min(MAX_AUDIT, max(1, -(-intervals // 2)))),
     )
     encoded = _encoded(spec)
     _check_trace(program, spec)

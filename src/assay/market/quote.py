@@ -10,7 +10,7 @@ from assay.program import Program
 from assay.words import Record, TaskSpec
 from assay.words.units import TERA, ceil_div
 
-__all__ = ["DEFAULT_RATE", "MAX_AUDIT", "MAX_INTERVALS", "MAX_VERIFIERS", "Quote", "Windows", "most_audit", "quote"]
+__all__ = ["DEFAULT_RATE", "MAX_AUDIT", "MAX_INTERVALS", "MAX_VERIFIERS", "Quote", "Windows", "quote"]
 
 DEFAULT_RATE = 1_000_000
 """Smallest units of the currency per tera-operation: one token."""
@@ -19,12 +19,6 @@ DEFAULT_RATE = 1_000_000
 MAX_VERIFIERS, MAX_AUDIT, MAX_INTERVALS = 16, 32, 2**20 - 1
 """Most verifiers of a task, intervals of a verifier and intervals of a task that the market contract takes."""
 
-
-MAX_PROOF_WORDS = 384
-"""Most words of the proofs with which a solver opens its traces for one verifier."""
-
-LEAST_LOCK = 10**6
-"""The least that an attestation locks, in smallest units: a token. Below that, small tasks would bind nothing."""
 
 SLOW = 10**9
 """Scalar operations per second of a machine that is still welcome."""
@@ -78,8 +72,6 @@ class Quote(Record, frozen=True):
     escrow: int
     collateral: int
     """What of the solver's stake is locked while it works, and lost if the result is ruled to be wrong."""
-    verifier_collateral: int
-    """What of a verifier's stake is locked while it attests, and lost if it swore to what is ruled to be wrong."""
     bond: int
     """What a challenger puts down at each level of a dispute."""
 
@@ -108,13 +100,7 @@ def quote(program: Program, spec: TaskSpec, rate: int = DEFAULT_RATE) -> Quote:
     fee = ceil_div(price * spec.audit.intervals, spec.intervals)
     escrow = price + fee * spec.audit.verifiers
     needed = derive(_setting(spec, price))
-    locks = needed.collateral, max(needed.verifier_collateral, LEAST_LOCK)
-    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow, *locks, needed.bond)
-
-
-def most_audit(intervals: int) -> int:
-    """Most intervals that one verifier of a task may replay: what the proofs of one reveal have room for."""
-    return min(MAX_AUDIT, intervals, MAX_PROOF_WORDS // (3 + intervals.bit_length()))
+    return Quote(operations, rate, price, fee, spec.audit.verifiers, escrow, needed.collateral, needed.bond)
 
 
 def _setting(spec: TaskSpec, price: int) -> Setting:
@@ -132,10 +118,9 @@ def _setting(spec: TaskSpec, price: int) -> Setting:
 
 
 def _check_size(spec: TaskSpec) -> None:
-    most = most_audit(spec.intervals) if spec.audit.intervals <= spec.intervals else MAX_AUDIT
     sizes = {
         "verifiers": (spec.audit.verifiers, MAX_VERIFIERS, "Lower audit.verifiers."),
-        "intervals per verifier": (spec.audit.intervals, most, "Lower audit.intervals."),
+        "intervals per verifier": (spec.audit.intervals, MAX_AUDIT, "Lower audit.intervals."),
         "intervals": (spec.intervals, MAX_INTERVALS, "Raise the checkpoint interval."),
     }
     for name, (found, limit, hint) in sizes.items():

@@ -50,7 +50,6 @@ def terms(package: Package, quote: Quote, windows: Windows) -> Terms:
         verifiers=spec.audit.verifiers,
         audit_intervals=spec.audit.intervals,
         collateral=quote.collateral,
-        verifier_collateral=quote.verifier_collateral,
         open_for=windows.open_for,
         work_for=windows.work_for,
         patrol_for=min(windows.patrol_for, windows.attest_for),

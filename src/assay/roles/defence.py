@@ -24,7 +24,7 @@ from .session import Session
 __all__ = ["Defence"]
 
 PLAYERS = 4
-"""For how many disputed intervals the values of a step are kept at once; those of others are computed again at each move."""
+"""Disputes for which a replay is kept in memory: begun anew for each move, two at once would cost their clocks."""
 
 
 class Defence:
@@ -118,8 +118,8 @@ class Defence:
             if dispute.kind is Kind.INTERVAL and memory.wrong(k):
                 # Nothing is left to say for it but what was committed. It ends sooner than by silence.
                 told = Liar(runner, before, start, stop, exact.compile, claimed=dict(memory.state(k + 1)))
-            if len(self._players) >= PLAYERS:
-                self._players.pop(next(iter(self._players)))
+            for oldest in list(self._players)[: 1 - PLAYERS]:
+                del self._players[oldest]
             self._players[key] = Defender(told)
         return self._players[key]
 

@@ -10,7 +10,7 @@ from assay import chain
 from assay.chain import Opening, TaskRecord
 from assay.engine import exact
 from assay.engine.clear import Interpreter
-from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, NotFoundError, RefusedError
+from assay.errors import BlobMissing, BlobRefused, ChainUnavailable, RefusedError
 from assay.program import Program
 from assay.proof import Executable, Runner, State, build_trajectory, commitment_root, decode_state, opening, state_root
 from assay.solve import Candidate, Journal, Worker, refusal, train
@@ -68,10 +68,7 @@ class SolverRole(Role):
         return bool(self._own)
 
     def _is_ours(self, task_id: str) -> bool:
-        try:
-            task = self.session.market.task(task_id)
-        except NotFoundError:  # the chain went back behind its posting
-            return False
+        task = self.session.market.task(task_id)
         return task.solver == self.session.address and not task.state.final
 
     def _consider(self, record: TaskRecord) -> None:

@@ -42,18 +42,17 @@ class Auditor(Role):
         self.quarrel = Quarrel(session, Griefer if griefs else Challenger)
         self._ready: tuple[str, Runner] | None = None
 
-    def _file(self, record: TaskRecord) -> Path:
-        """One for each result: where the chain goes back, the solver may swear to another one."""
-        return self.session.folder_of(record.task.id) / f"sealed-{record.result.root[:16]}.json"
+    def _file(self, task: Task) -> Path:
+        return self.session.folder_of(task.id) / "sealed.json"
 
-    def sealed(self, record: TaskRecord) -> Sealed | None:
-        """What this role has sealed about a task's result, or is about to seal."""
-        found = read_json(self._file(record))
+    def sealed(self, task: Task) -> Sealed | None:
+        """What this role has sealed about a task, or is about to seal."""
+        found = read_json(self._file(task))
         return None if found is None else msgspec.convert(found, Sealed)
 
-    def keep(self, record: TaskRecord, sealed: Sealed) -> None:
+    def keep(self, task: Task, sealed: Sealed) -> None:
         """On disk before it is on the chain: a commitment whose salt is lost could never be opened."""
-        write_json(self._file(record), msgspec.to_builtins(sealed))
+        write_json(self._file(task), msgspec.to_builtins(sealed))
 
     def prepared(self, record: TaskRecord) -> Runner:
         """The task ready to run; kept, since an audit may have to be begun again until all data are there."""
@@ -115,7 +114,7 @@ class Auditor(Role):
 
     def stand_by(self, record: TaskRecord) -> None:
         """Open and play the dispute about what this role has sealed."""
-        sealed = self.sealed(record)
+        sealed = self.sealed(record.task)
         if sealed is None:
             raise UnavailableError("The sealed finding is gone.", task=record.task.id)
         self.quarrel.pursue(record, sealed, lambda: self.prepared(record), lambda: self._listed(record))
@@ -123,7 +122,7 @@ class Auditor(Role):
     def finished(self, record: TaskRecord) -> None:
         """Collect what a finished task left to this role, and free what a finding of its has locked."""
         super().finished(record)
-        sealed, market, me = self.sealed(record), self.session.market, self.session.address
+        sealed, market, me = self.sealed(record.task), self.session.market, self.session.address
         if sealed is None or sealed.matched:
             return
         task = record.task.id
@@ -152,7 +151,7 @@ class VerifierRole(Auditor):
         drawn = me in task.verifiers
         if task.state is TaskState.COMMITTED and drawn and self._in_time(task) and not self._attested(record):
             self._attest(record)
-        elif task.state in DISPUTABLE and drawn and self._attested(record) and not self._sealed_match(record):
+        elif task.state in DISPUTABLE and drawn and self._attested(record) and not self._sealed_match(task):
             self.stand_by(record)
             self.push(record, mine=False)
         else:
@@ -166,32 +165,28 @@ class VerifierRole(Auditor):
         # Who has accused before it was drawn has sealed as well, and can't attest any more.
         return task.verifiers.index(me) in record.attested or int(self.session.market.sealed(task.id, me), 16) != 0
 
-    def _sealed_match(self, record: TaskRecord) -> bool:
-        sealed = self.sealed(record)
+    def _sealed_match(self, task: Task) -> bool:
+        sealed = self.sealed(task)
         return sealed is None or sealed.matched
 
     def _attest(self, record: TaskRecord) -> None:
-        task, sealed = record.task, self.sealed(record)
-        if sealed is None or (sealed.matched and sealed.intervals != self._drawn(record)):  # the chain drew anew
+        task, sealed = record.task, self.sealed(record.task)
+        if sealed is None:
             sealed = self._audited(record)
             if sealed.withheld and self.session.client.now() < self._give_up(record):
                 # Not waited for here: whoever withholds data would keep this verifier from all its other tasks.
                 raise BlobMissing("Data of a committed result can't be had yet.", interval=sealed.interval)
-            self.keep(record, sealed)
-            if self.session.market.record(task.id).audit_seed != record.audit_seed:
-                return  # drawn anew while this was replayed
+            self.keep(task, sealed)
         self.session.market.attest(task.id, sealed.commitment)
         self.log.info("attested", task=task.id, matched=sealed.matched, step=sealed.step, kind=sealed.kind.name.lower())
-
-    def _drawn(self, record: TaskRecord) -> tuple[int, ...]:
-        return record.drawn_intervals(record.task.verifiers.index(self.session.address))
 
     def _give_up(self, record: TaskRecord) -> float:
         """When missing data count as withheld, not late: half of the time for attesting is over."""
         return record.task.deadline - record.terms.attest_for / 2
 
     def _audited(self, record: TaskRecord) -> Sealed:
-        session, task, intervals = self.session, record.task, self._drawn(record)
+        session, task = self.session, record.task
+        intervals = record.drawn_intervals(task.verifiers.index(session.address))
         match self._cheat.name if self._cheat else "":
             case "echo":
                 return echo(task.id, session.address, record.result.root, intervals)

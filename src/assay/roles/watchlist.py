@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assay.chain import Event, EventReader, Rewind
+from assay.chain import Event, EventReader
 from assay.observe import read_json, write_json
 
 __all__ = ["Watchlist"]
-
-
-DROPPED = 256
-"""How many of the tasks that were dropped last are remembered, for a chain that goes back behind their ends."""
 
 
 class Watchlist:
@@ -24,8 +20,6 @@ class Watchlist:
         self._path = path
         self._reader = reader
         self._tasks: dict[str, None] = dict.fromkeys(read_json(path, []))
-        self._dropped_file = path.with_name(f"{path.stem}-dropped.json")
-        self._dropped: dict[str, int] = read_json(self._dropped_file, {})
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -35,11 +29,8 @@ class Watchlist:
     def refresh(self) -> tuple[str, ...]:
         """Read what is new on the chain; returns the tasks to look after."""
         found = self._reader.read()
-        # After a rewind the events of the new fork follow; a task that vanished with the old one asks for nothing. One that
-        # had ended there may be going on, though, and has promises to be kept.
+        # After a rewind the events of the new fork follow; a task that vanished with the old one asks for nothing.
         posted = [event.args["id"] for event in found if isinstance(event, Event) and event.name == "Posted"]
-        for rewind in (event for event in found if isinstance(event, Rewind)):
-            posted += [task for task, block in self._dropped.items() if block > rewind.fork]
         if any(task not in self._tasks for task in posted):
             self._tasks |= dict.fromkeys(posted)
             self._save()
@@ -49,11 +40,6 @@ class Watchlist:
     def drop(self, task: str) -> None:
         """Forget a task: it has ended, or it is none of ours."""
         if self._tasks.pop(task, self) is not self:
-            self._dropped.pop(task, None)
-            self._dropped[task] = self._reader.position[0]
-            for oldest in list(self._dropped)[:-DROPPED]:
-                del self._dropped[oldest]
-            write_json(self._dropped_file, self._dropped)
             self._save()
 
     def _save(self) -> None:

@@ -69,7 +69,7 @@ class WhistleblowerRole(Auditor):
 
     def act(self, record: TaskRecord) -> None:
         """Stand by what was sealed; else patrol while that is possible. Push what nobody else pushes."""
-        task, sealed = record.task, self.sealed(record)
+        task, sealed = record.task, self.sealed(record.task)
         if sealed is not None and self._on_chain(task):
             if task.state in DISPUTABLE:
                 self.stand_by(record)
@@ -80,7 +80,7 @@ class WhistleblowerRole(Auditor):
     def finished(self, record: TaskRecord) -> None:
         """Collect, free what was locked, and say so if there was no time for a task."""
         super().finished(record)
-        plan, sealed = Patrol.read(self._plan(record.task)), self.sealed(record)
+        plan, sealed = Patrol.read(self._plan(record.task)), self.sealed(record.task)
         over = record.result.committed_at and self.session.client.now() > self._until(record)
         if over and sealed is None and not (plan and plan.ended):
             self._end(record, plan, self._why_late(record, plan, None))
@@ -141,7 +141,7 @@ class WhistleblowerRole(Auditor):
             raise BlobMissing(missing, interval=interval)
         else:
             self.log.info("found", task=record.task.id, kind=found.kind.name.lower(), interval=found.interval)
-            self.keep(record, found)
+            self.keep(record.task, found)
             self._accuse(record, found)
 
     def _accuse(self, record: TaskRecord, sealed: Sealed) -> None:

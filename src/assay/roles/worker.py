@@ -50,7 +50,6 @@ class Role(ABC):
         self.disputes = Disputes(session)
         self.watchlist = Watchlist(session.settings.folder / "watchlist.json", reader)
         self._not_before: dict[str, float] = {}
-        self._ended: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._waits: Counter[str] = Counter()
         self._first_seen: dict[tuple[str, TaskState, Push], float] = {}
@@ -149,14 +148,11 @@ class Role(ABC):
         except NotFoundError as gone:
             # The chain went back behind its posting, which mostly comes again; who has sealed something must be there then.
             raise UnavailableError("The chain does not know this task any more.", task=task_id) from gone
-        if not record.task.state.final:
-            self.act(record)
-            return
-        self.finished(record)
-        if task_id in self._ended:
-            # By now the watchlist has read the block that ended it, and will notice if that is undone.
+        if record.task.state.final:
+            self.finished(record)
             self.watchlist.drop(task_id)
-        self._ended ^= {task_id}
+        else:
+            self.act(record)
 
     def finished(self, record: TaskRecord) -> None:
         """Collect what a finished task left to this role."""

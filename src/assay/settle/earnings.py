@@ -115,9 +115,10 @@ class _Book:
         part.take(event)
         match event.name:
             case "Posted" if args["submitter"] == self.me:
-                price, fees = part.price, part.fee * args["terms"]["verifiers"]
-                why = f"posted for {written(price)}, and {written(fees)} for verifiers"
-                self._line(task, "escrow", -price - fees, why)
+                price, fees = part.price, args["escrow"] - part.price
+                self._line(
+                    task, "escrow", -args["escrow"], f"posted for {written(price)}, and {written(fees)} for verifiers"
+                )
             case "Condemned":
                 self._due = [("reward", part.shown(args)), ("compensation", part.compensated(args))]
                 self._due = [due for due in self._due if args[due[0]]]
@@ -126,16 +127,11 @@ class _Book:
             case "Credited":
                 what, why = self._due.pop(0) if self._due else part.credited(args["account"])
                 if args["account"] == self.me:
-                    self._paid(task, part, what, args["amount"], why)
+                    part.paid.add(what)
+                    if args["amount"]:
+                        self._line(task, what, args["amount"], why)
             case "Settled" | "Refunded":
-                for what, amount, why in part.ending(args):
-                    self._paid(task, part, what, amount, why)
                 self._ended(task, part)
-
-    def _paid(self, task: str, part: Part, what: str, amount: int, why: str) -> None:
-        part.paid.add(what)
-        if amount:
-            self._line(task, what, amount, why)
 
     def _ended(self, task: str, part: Part) -> None:
         """What was missed, and what is free again."""

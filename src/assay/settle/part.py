@@ -17,7 +17,7 @@ class Part:
         self.me = me
         self.submitter = self.solver = ""
         self.drawn: tuple[str, ...] = ()
-        self.price = self.fee = 0
+        self.price = 0
         self.attested = self.accused = self.committed = self.conceded = self.lost = False
         self.matched: bool | None = None
         self.disputed: set[str] = set()
@@ -47,8 +47,7 @@ class Part:
         args = event.args
         match event.name:
             case "Posted":
-                self.submitter, terms = args["submitter"], args["terms"]
-                self.price, self.fee = terms["price"], terms["fee"]
+                self.submitter, self.price = args["submitter"], args["terms"]["price"]
             case "Accepted":
                 self.solver = args["solver"]
             case "Committed":
@@ -76,21 +75,13 @@ class Part:
 
     # -- what came ------------------------------------------------------------------------------------------------
 
-    def ending(self, args: dict[str, Any]) -> Iterator[tuple[str, int, str]]:
-        """What this account has when the task ends, of the escrow: what it is, how much, and why."""
-        if self.me == self.solver and self.settled:
-            yield "price", args["paid"], "your result held"
-        if self.matched and self.settled:
-            yield "fee", self.fee, "your attestation matched"
-        if self.me == self.submitter:
-            back = args["refunded"] if self.settled else args["amount"]
-            yield "refund", back, "what of the escrow was not needed, or all of it"
-
     def credited(self, account: str) -> tuple[str, str]:
-        """What the market credits `account` with, and why, beside rewards and compensations."""
+        """What the market credits `account` with, and why, where no stake was lost for it."""
         if account == self.submitter:
-            return "compensation", "a verifier could not show what it had sealed"
-        return "fee", "you did your work, and the solver pays for it"
+            return "refund", "what of the escrow was not needed, or all of it"
+        if account == self.solver:
+            return "price", "your result held"
+        return "fee", "your attestation matched"
 
     def shown(self, args: dict[str, Any]) -> str:
         """Why somebody has a part of a lost stake."""
@@ -106,14 +97,10 @@ class Part:
     def slashed(self, args: dict[str, Any]) -> str:
         """Why this account lost a part of its stake."""
         if args["role"] == 1:
-            if self.conceded:
-                return "you conceded a fault of your machine: the verifiers' fees"
             return (
                 f"your interval {self.ruled[1]} was ruled to be wrong" if self.ruled else "you did not open your traces"
             )
-        if self.ended and self.ruled:
-            return "the result was ruled to be wrong, and you did not show what you had sealed"
-        if self.matched is False or self.ended:
+        if self.ended:
             return "you never opened what you had sealed"
         return f"you had sworn to interval {self.ruled[1] if self.ruled else '?'}, which was ruled to be wrong"
 
@@ -130,11 +117,12 @@ class Part:
 
     def _no_price(self) -> str:
         if self.conceded:
-            return "you conceded a fault of your machine"
+            return "you conceded a fault of your machine; your stake is whole"
         if self.ruled:
             return "your result was ruled to be wrong"
         return {
             "not solved": "you did not commit to a result in time",
+            "no match": "no verifier attested to your result",
             "not attested": "no verifier attested in time",
             "not drawn": "nobody drew verifiers in time",
             "not revealed": "you did not open your traces in time",
@@ -145,8 +133,10 @@ class Part:
             return "you did not attest in time"
         if self.settled:
             return "the result held, and your attestation did not match"
+        if self.conceded:
+            return "the solver conceded a fault"
         if self.ruled:
-            return "the result was ruled to be wrong, and what you had sealed did not help to show it"
+            return "the result was ruled to be wrong: nobody has a fee"
         return f"the task was refunded: {self.reason}"
 
     def _no_reward(self) -> str:

@@ -21,21 +21,15 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
     task = record.task
     payments: dict[str, int] = {}
     caught: list[Caught] = []
-    terms = record.terms
-    escrow = terms.price + terms.fee * terms.verifiers
-    facts: dict[str, Any] = {"paid": 0, "refunded": 0, "reason": "", "escrow": escrow, "state_root": ""}
-    matched: list[str] = []
+    facts: dict[str, Any] = {"paid": 0, "refunded": 0, "reason": "", "escrow": 0, "state_root": ""}
     slashed: dict[str, int] = {}
     kinds: dict[str, Kind] = {}
     ruling = ""
     drawn: tuple[str, ...] = ()
-
-    def paid(account: str, amount: int) -> None:
-        if amount:
-            payments[account] = payments.get(account, 0) + amount
-
     for name, found in events:
         match name:
+            case "Posted":
+                facts["escrow"] = found["escrow"]
             case "Drawn":
                 drawn = tuple(found["verifiers"])
             case "Committed":
@@ -57,21 +51,14 @@ def receipt(record: TaskRecord, events: Iterable[tuple[str, Mapping[str, Any]]])
                 step = first_step(record, task.verifiers.index(found["verifier"]))
                 caught.append(Caught(found["verifier"], "verifier", "the opened traces", step, reason))
             case "Credited":
-                paid(found["account"], found["amount"])
-            case "Revealed" if found["matched"]:
-                matched.append(found["verifier"])
+                payments[found["account"]] = payments.get(found["account"], 0) + found["amount"]
             case "Settled":
-                paid(task.solver, found["paid"])
-                for verifier in matched:
-                    paid(verifier, terms.fee)
-                paid(task.submitter, found["refunded"])
                 facts |= {
                     "paid": found["paid"] + found["fees"],
                     "refunded": found["refunded"],
                     "reason": "the result held",
                 }
             case "Refunded":
-                paid(task.submitter, found["amount"])
                 facts |= {"refunded": found["amount"], "reason": found["reason"]}
     return Receipt(
         task=task.id,

@@ -133,10 +133,14 @@ class Result:
         """Trace digests of these intervals."""
         return [self.digests[k + 1] for k in picks]
 
-    def opening(self, picks: Sequence[int]) -> list[bytes]:
-        """What a reveal takes: digests, and for each interval three roots and the path."""
-        levels, proofs = self.levels, []
-        for k in picks:
-            path = [levels[up][((k + 1) >> up) ^ 1] for up in range(len(levels) - 1)]
-            proofs += [self.states[k], self.states[k + 1], self.batches[k + 1], *path]
-        return [b"".join(self.digests_of(picks)), b"".join(proofs)]
+    def opening(self, picks: Sequence[int]) -> list[list[bytes]]:
+        """The five lists of a reveal: digests, prev_roots, state_roots, batches, proofs."""
+        levels = self.levels
+        proofs = [levels[up][((k + 1) >> up) ^ 1] for k in picks for up in range(len(levels) - 1)]
+        return [
+            self.digests_of(picks),
+            [self.states[k] for k in picks],
+            [self.states[k + 1] for k in picks],
+            [self.batches[k + 1] for k in picks],
+            proofs,
+        ]

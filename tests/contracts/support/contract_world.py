@@ -22,7 +22,6 @@ SOLVER, VERIFIER, WHISTLEBLOWER = 1, 2, 3
 NONE, OPEN, ASSIGNED, COMMITTED, AUDITED, SETTLED, REFUNDED, DISPUTED = range(8)
 SOLVER_MINIMUM, VERIFIER_MINIMUM, WHISTLEBLOWER_MINIMUM, UNBONDING = 500, 300, 200, 1000
 VERIFIER_LOCK, WHISTLEBLOWER_LOCK = 75, 50
-VERIFIER_COLLATERAL = 80
 SOLVER_STAKE = 20_000
 MONEY = 10_000 * 10**6
 BURNED = "0x000000000000000000000000000000000000dEaD"
@@ -63,7 +62,6 @@ class Terms(NamedTuple):
     verifiers: int = 2
     audit_intervals: int = 3
     collateral: int = 400
-    verifier_collateral: int = VERIFIER_COLLATERAL
     open_for: int = 100
     work_for: int = 200
     patrol_for: int = 0
@@ -86,7 +84,7 @@ class Key(NamedTuple):
     @property
     def id(self) -> bytes:
         """The task's id."""
-        kinds = f"(address,bytes32,(bytes32,bytes32{',uint256' * 13}))"
+        kinds = f"(address,bytes32,(bytes32,bytes32{',uint256' * 12}))"
         return keccak(encode([kinds], [(str(self.submitter), self.salt, tuple(self.terms))]))
 
 
@@ -155,10 +153,9 @@ class World:
         self.token = token or deploy("token")
         self.game = load("forwarding_game")
         minima = (SOLVER_MINIMUM, VERIFIER_MINIMUM, WHISTLEBLOWER_MINIMUM, UNBONDING)
-        addresses = [("address", self.token.address), ("address", next_address(2))]
+        addresses = [("address", self.token.address), ("address", next_address(1))]
         self.stakes = deploy("stakes", *addresses, *(("uint256", value) for value in minima))
-        self.rules = deploy("rules")
-        parts = (self.token, self.stakes, self.rules, self.game)
+        parts = (self.token, self.stakes, self.game)
         self.market = deploy("market", *(("address", part.address) for part in parts))
         assert self.stakes.market() == self.market.address
         self.game.attach(self.market.address)
@@ -234,8 +231,6 @@ class Life:
         self.work = Work()
         self.sworn = Sworn()
         self.sworn_before_draw = self.sworn
-        self.is_settled = False
-        self.sealers: set[Any] = set()
 
     @cached_property
     def result(self) -> Result:
@@ -288,12 +283,6 @@ class Life:
         self.sworn = Sworn(root, final, b"\x33" * 32, 4711, told["committed_at"], told["anchor"], told["seats"])
         return self
 
-    def reanchored(self) -> Life:
-        """The result is as the last call, which took a new block for the draw, has left it."""
-        told = event(self.market, "Reanchored")
-        self.sworn = self.sworn._replace(anchor=told["anchor"], seats=told["seats"], seed=bytes(32), verifiers=[])
-        return self
-
     def drawn(self) -> Life:
         """A stranger draws, one block later."""
         self.world.mine()
@@ -325,7 +314,6 @@ class Life:
         for j in positions or range(self.terms.verifiers):
             sworn = self.sworn if self.market.results(self.id) == self.sworn.hash else self.sworn_before_draw
             self.market.attest(self.key, sworn, self.match_of(j), sender=self.drawn_verifiers[j])
-            self.sealers.add(self.drawn_verifiers[j])
         return self
 
     def attested_lazily(self, position: int) -> Life:
@@ -349,7 +337,6 @@ class Life:
         for j in positions or [j for j, who in enumerate(self.drawn_verifiers) if any(self.sealed_by(who))]:
             opened = lists or self.result.opening(self.picks(j))
             self.market.reveal(self.key, self.sworn, j, *opened, sender=self.info.solver)
-            self.is_settled = any(name == "Settled" for name, _ in events(self.market))
         return self
 
     def disputed(self, who: Any, found: tuple[int, int, bytes]) -> Life:
@@ -368,10 +355,7 @@ class Life:
         return self
 
     def settled(self) -> Life:
-        """A stranger settles, unless the last reveal has done so."""
-        if self.is_settled:
-            self.is_settled = False
-            return self
+        """A stranger settles."""
         self.market.settle(self.key, self.sworn, sender=self.world.stranger)
         return self
 

@@ -28,7 +28,6 @@ BURN = "0x000000000000000000000000000000000000dEaD"
 TERMS = {
     "work": "bytes32", "program_root": "bytes32", "steps": "uint256", "interval": "uint256", "price": "uint256",
     "fee": "uint256", "verifiers": "uint256", "audit_intervals": "uint256", "collateral": "uint256",
-    "verifier_collateral": "uint256",
     "open_for": "uint256", "work_for": "uint256", "patrol_for": "uint256", "attest_for": "uint256",
     "reveal_for": "uint256",
 }  # fmt: skip
@@ -72,9 +71,7 @@ class Table:
         self.token = str(token.address) if token else _deploy("token")
         kinds = ["address", "address", "uint256", "uint256", "uint256", "uint256"]
         stakes = _deploy("stakes", *zip(kinds, (self.token, PLACES["market"], 500, 300, 200, 1000), strict=True))
-        market = _deploy(
-            "market", *[("address", one) for one in (self.token, stakes, _deploy("rules"), PLACES["game"])]
-        )
+        market = _deploy("market", *[("address", one) for one in (self.token, stakes, PLACES["game"])])
         referee = _deploy("referee", ("address", _deploy("arithmetic")))
         evidence, trajectory = _deploy("evidence", ("address", referee)), _deploy("trajectory")
         game = _deploy("game", *[("address", one) for one in (self.token, market, evidence, trajectory)])
@@ -150,8 +147,7 @@ class Play:
         windows = {name: 1000 for name in ("open_for", "work_for", "patrol_for", "attest_for", "reveal_for")}
         terms = {
             "work": toy.work.digest, "program_root": toy.program_root, "steps": toy.steps, "interval": toy.interval,
-            "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000,
-            "verifier_collateral": 75, **windows,
+            "price": 10**6, "fee": 10**5, "verifiers": 1, "audit_intervals": 1, "collateral": 1000, **windows,
             "reveal_for": 10_000,
         }  # fmt: skip
         self.key = {"submitter": SUBMITTER, "salt": self.salt, "terms": terms}

@@ -103,17 +103,13 @@ def _permute(x: uint256, n: uint256, half: uint256, key: bytes32) -> uint256:
     for _: uint256 in range(MAX_CYCLE):
         left: uint256 = y >> half
         right: uint256 = y & mask
-        rest: uint256 = keys
-        for _r: uint256 in range(4):  # two rounds at a time, so that the halves need not change places
-            t: uint256 = unsafe_add(right, rest >> 224) & LOW_32_BITS
+        for r: uint256 in range(8):
+            t: uint256 = unsafe_add(right, keys >> unsafe_sub(224, unsafe_mul(32, r))) & LOW_32_BITS
             t = unsafe_mul(t ^ (t >> 16), MIX_1) & LOW_32_BITS
             t = unsafe_mul(t ^ (t >> 13), MIX_2) & LOW_32_BITS
-            left ^= (t ^ (t >> 16)) & mask
-            t = unsafe_add(left, rest >> 192) & LOW_32_BITS
-            t = unsafe_mul(t ^ (t >> 16), MIX_1) & LOW_32_BITS
-            t = unsafe_mul(t ^ (t >> 13), MIX_2) & LOW_32_BITS
-            right ^= (t ^ (t >> 16)) & mask
-            rest = rest << 64
+            t = left ^ ((t ^ (t >> 16)) & mask)
+            left = right
+            right = t
         y = (left << half) | right
         if y < n:
             return y

@@ -1,7 +1,6 @@
 # pragma version 0.4.3
 # pragma evm-version cancun
 # pragma nonreentrancy on
-# pragma optimize codesize
 """
 @title Market
 @license Apache-2.0
@@ -21,17 +20,12 @@ import lot
 import records
 
 
-interface Rules:
-    def escrow(terms: records.Terms, work: records.Work) -> uint256: view
-
-
 interface Stakes:
     def is_active(account: address, role: uint256) -> bool: view
     def verifier_minimum() -> uint256: view
     def whistleblower_minimum() -> uint256: view
-    def seated(role: uint256, index: uint256, since: uint256, amount: uint256) -> address: view
+    def seated(role: uint256, index: uint256, since: uint256) -> address: view
     def verifiers_beside(submitter: address, solver: address) -> (uint256, uint256): view
-    def engage(solver: address, amount: uint256, submitter: address) -> uint256: nonpayable
     def lock(account: address, role: uint256, amount: uint256, active: bool): nonpayable
     def unlock(account: address, role: uint256, amount: uint256): nonpayable
     def slash(account: address, role: uint256, amount: uint256, kept: uint256): nonpayable
@@ -56,6 +50,8 @@ event Posted:
     salt: bytes32
     terms: records.Terms
     work: records.Work
+    escrow: uint256
+    deadline: uint256
 
 
 # @notice A solver works on it until the deadline.
@@ -76,10 +72,10 @@ event Committed:
     committed_at: uint256
     anchor: uint256
     seats: uint256
+    deadline: uint256
 
 
-# @notice Nobody drew within 256 blocks, or nobody of those drawn attested; the hash of block `anchor` is the randomness now,
-#         the list has `seats` members.
+# @notice Nobody drew within 256 blocks; the hash of block `anchor` is the randomness now, the list has `seats` members.
 event Reanchored:
     id: indexed(bytes32)
     anchor: uint256
@@ -140,15 +136,15 @@ event Ruled:
     upheld: bool
 
 
-# @notice The solver admits a fault in an interval, which costs it the work and the verifiers' fees.
+# @notice The solver admits a fault in an interval, which costs it the work and not the stake.
 event Fault:
     id: indexed(bytes32)
     solver: indexed(address)
     interval: uint256
 
 
-# @notice `account` loses `amount` of its stake in `role`: the challenger, the submitter and verifiers get these parts, the
-#         rest is burned.
+# @notice `account` loses `amount` of its stake in `role`: the challenger and the submitter get these parts, the rest is
+#         burned.
 event Condemned:
     id: indexed(bytes32)
     account: indexed(address)
@@ -156,7 +152,6 @@ event Condemned:
     amount: uint256
     reward: uint256
     compensation: uint256
-    fees: uint256
 
 
 # @notice A verifier attested to something that is not the solver's trace, and no ruling showed the trace to be wrong.
@@ -165,8 +160,7 @@ event LazyVerifier:
     verifier: indexed(address)
 
 
-# @notice The result held. `paid` is the solver's, `fees` are those of the verifiers that matched, `refunded` is the
-#         submitter's.
+# @notice The result held. `paid` is the solver's, `fees` are the verifiers', `refunded` is the submitter's.
 event Settled:
     id: indexed(bytes32)
     solver: indexed(address)
@@ -184,7 +178,7 @@ event Refunded:
     reason: String[32]
 
 
-# @notice `account` may withdraw `amount` more, which somebody else has lost because of this task.
+# @notice `account` may withdraw `amount` more, because of this task.
 event Credited:
     id: indexed(bytes32)
     account: indexed(address)
@@ -226,11 +220,12 @@ REWARD: public(constant(uint256)) = 25
 #         gains by provoking a slash (docs/economics.md).
 COMPENSATION: public(constant(uint256)) = 25
 
-# @notice Share of a lock, in percent, that is burned if somebody sealed neither a match nor what it opened later, and the
-#         result held: that makes everybody wait. Who opens it and is wrong pays with its bonds.
+# @notice Share of an accuser's lock, in percent, that is burned if it never opened what it had sealed and the result held:
+#         a sealed accusation makes everybody wait.
 SILENCE: public(constant(uint256)) = 50
 
-# @notice Parts of the least stake that an accusation locks: with the least stake one may have so many at once.
+# @notice Parts of the least stake that an attestation or an accusation locks: with the least stake one may have so many
+#         at once.
 LOCKS: public(constant(uint256)) = 4
 
 # @notice Seconds between two faults that a solver may concede: 30 days.
@@ -240,11 +235,9 @@ FAULT_PERIOD: public(constant(uint256)) = 30 * 86400
 MAX_VERIFIERS: constant(uint256) = 16
 MAX_AUDIT: constant(uint256) = 32
 
-# @dev Most levels of a trajectory's Merkle tree, and most bytes of a reveal (rules.vy sees to it): its memory is paid for
-#      whether it is used or not.
+# @dev Most levels of a trajectory's Merkle tree, hence most words of all proofs of a reveal.
 MAX_DEPTH: constant(uint256) = 20
-MAX_DIGESTS: constant(uint256) = 32 * MAX_AUDIT
-MAX_PROOFS: constant(uint256) = 12288
+MAX_PROOF_WORDS: constant(uint256) = 640
 
 # @dev Most positions of the verifiers' list that a draw looks at.
 MAX_WALK: constant(uint256) = 128
@@ -252,20 +245,23 @@ MAX_WALK: constant(uint256) = 128
 # @dev Longest window of a state, in seconds: 30 days.
 MAX_WINDOW: constant(uint256) = 30 * 86400
 
+# @dev Larger amounts and counts are refused, so that no sum or product below can overflow.
+MAX_AMOUNT: constant(uint256) = 2 ** 128
+MAX_STAKE: constant(uint256) = 2 ** 88
+MAX_STEPS: constant(uint256) = 2 ** 53
+
 # @dev How far back the chain remembers block hashes.
 HASHED_BLOCKS: constant(uint256) = 256
 
 # @dev Most calls, and bytes of one, in `multicall`: its memory is paid for whether it is used or not.
-MAX_CALLS: constant(uint256) = 12
+MAX_CALLS: constant(uint256) = 20
 MAX_CALL: constant(uint256) = 2560
 
 # @dev Most accusations and games of a task at one time: what fits into its word.
 MAX_ACCUSATIONS: constant(uint256) = 2 ** 10 - 1
 MAX_GAMES: constant(uint256) = 2 ** 9 - 1
 
-# @dev A sealed finding that was opened becomes OPENED plus the interval, and REJECTED after a ruling against it; small
-#      words are not taken as seals.
-REJECTED: constant(uint256) = 1
+# @dev A sealed finding that was opened becomes OPENED plus the interval; smaller words are not taken as seals.
 OPENED: constant(uint256) = 2 ** 64
 LEAST_SEAL: constant(uint256) = 2 ** 128
 
@@ -279,13 +275,10 @@ token: public(immutable(IERC20))
 # @notice Where solvers, verifiers and whistleblowers are registered.
 stakes: public(immutable(Stakes))
 
-# @notice Which tasks are taken.
-rules: public(immutable(Rules))
-
 # @notice The contract in which sealed findings are disputed.
 game: public(immutable(address))
 
-# @notice What an accusation locks of a verifier's stake.
+# @notice What an attestation locks of a verifier's stake.
 verifier_lock: public(immutable(uint256))
 
 # @notice What an accusation locks of a whistleblower's stake.
@@ -294,8 +287,7 @@ whistleblower_lock: public(immutable(uint256))
 # @notice keccak256(abi_encode(Result)) of a task, from the commitment to the end.
 results: public(HashMap[bytes32, bytes32])
 
-# @notice What a verifier or accuser has sealed about a task; once it is opened, 2**64 plus the interval, and 1 once it is
-#         ruled to be wrong.
+# @notice What a verifier or accuser has sealed about a task; once it is opened, 2**64 plus the interval.
 sealed: public(HashMap[bytes32, HashMap[address, bytes32]])
 
 # @notice The role with whose stake somebody who was not drawn accuses a task's result; 0 if it does not, or not any more.
@@ -322,21 +314,18 @@ words: HashMap[bytes32, uint256]
 
 
 @deploy
-def __init__(token_: address, stakes_: address, rules_: address, game_: address):
+def __init__(token_: address, stakes_: address, game_: address):
     """
     @notice Fixes the currency, the registry and the game for good.
     @param token_ The ERC-20 in which prices and fees are held.
     @param stakes_ The registry of solvers, verifiers and whistleblowers.
-    @param rules_ Says which tasks are taken.
     @param game_ Where the game will be: it is deployed after this contract, whose address it needs in turn.
     """
     assert token_.is_contract, "market: token"
     assert stakes_.is_contract, "market: stakes"
-    assert rules_.is_contract, "market: rules"
     assert game_ != empty(address), "market: game"
     token = IERC20(token_)
     stakes = Stakes(stakes_)
-    rules = Rules(rules_)
     game = game_
     verifier_lock = staticcall Stakes(stakes_).verifier_minimum() // LOCKS
     whistleblower_lock = staticcall Stakes(stakes_).whistleblower_minimum() // LOCKS
@@ -377,9 +366,15 @@ def post(salt: bytes32, terms: records.Terms, work: records.Work) -> bytes32:
     """
     id: bytes32 = self._task_id(records.Key(submitter=msg.sender, salt=salt, terms=terms))
     if self.words[id] != 0:
-        self._refuse("already posted")
-    escrow: uint256 = staticcall rules.escrow(terms, work)
-    self.words[id] = OPEN | ((block.timestamp + terms.open_for) << 4)
+        self._refuse("market: already posted")
+    if terms.work != keccak256(abi_encode(work)):
+        self._refuse("market: work")
+    self._check_terms(terms)
+    self._check_work(work)
+    deadline: uint256 = block.timestamp + terms.open_for
+    self.words[id] = OPEN | (deadline << 4)
+
+    escrow: uint256 = self._escrow_of(terms)
     owed: uint256 = self.owed[msg.sender]
     if owed >= escrow:
         self.owed[msg.sender] = owed - escrow
@@ -387,7 +382,9 @@ def post(salt: bytes32, terms: records.Terms, work: records.Work) -> bytes32:
         if owed > 0:
             self.owed[msg.sender] = 0
         self._pull(escrow - owed)
-    log Posted(id=id, submitter=msg.sender, salt=salt, terms=terms, work=work)
+    log Posted(
+        id=id, submitter=msg.sender, salt=salt, terms=terms, work=work, escrow=escrow, deadline=deadline
+    )
     return id
 
 
@@ -399,8 +396,8 @@ def cancel(key: records.Key):
     """
     task: Task = self._task_in(key, OPEN)
     if msg.sender != key.submitter:
-        self._refuse("not the submitter")
-    self._refund(task, key, "cancelled")
+        self._refuse("market: not the submitter")
+    self._refund(task, key, [], "cancelled")
 
 
 @external
@@ -413,9 +410,9 @@ def accept(key: records.Key):
     task: Task = self._task_in(key, OPEN)
     self._check_deadline(task)
     if msg.sender == key.submitter:
-        self._refuse("own task")
-    if extcall stakes.engage(msg.sender, key.terms.collateral, key.submitter) < key.terms.verifiers:
-        self._refuse("too few verifiers")
+        self._refuse("market: own task")
+    extcall stakes.lock(msg.sender, SOLVER, key.terms.collateral, True)
+    self._seats(key, msg.sender)
     task.state = ASSIGNED
     task.solver = msg.sender
     task.deadline = block.timestamp + key.terms.work_for
@@ -436,10 +433,10 @@ def commit(key: records.Key, root: bytes32, final_root: bytes32, trajectory: byt
     """
     task: Task = self._task_in(key, ASSIGNED)
     if msg.sender != task.solver:
-        self._refuse("not the solver")
+        self._refuse("market: not the solver")
     self._check_deadline(task)
     if root == empty(bytes32):
-        self._refuse("root")
+        self._refuse("market: root")
     task.state = COMMITTED
     task.deadline = block.timestamp + key.terms.attest_for
     self._store(task)
@@ -462,6 +459,7 @@ def commit(key: records.Key, root: bytes32, final_root: bytes32, trajectory: byt
         committed_at=block.timestamp,
         anchor=block.number,
         seats=result.seats,
+        deadline=task.deadline,
     )
 
 
@@ -478,19 +476,23 @@ def draw(key: records.Key, result: records.Result) -> records.Result:
     task: Task = self._task_with(key, result, COMMITTED)
     self._check_deadline(task)
     if result.seed != empty(bytes32):
-        self._refuse("drawn")
+        self._refuse("market: drawn")
     if block.number <= result.anchor:
-        self._refuse("too early")
+        self._refuse("market: too early")
     if self._anchor_hash(result.anchor) != empty(bytes32):
         return self._drawn(task, key, result)
-    return self._reanchored(task, key, result)
+    moved: records.Result = result
+    moved.anchor = block.number
+    moved.seats = self._seats(key, task.solver)
+    self.results[task.id] = self._hash(moved)
+    log Reanchored(id=task.id, anchor=moved.anchor, seats=moved.seats)
+    return moved
 
 
 @external
 def attest(key: records.Key, result: records.Result, commitment: bytes32):
     """
-    @notice Seals what the caller, a drawn verifier, found, and locks a part of its stake. Draws if nobody has. The last
-            attestation ends the wait.
+    @notice Seals what the caller, a drawn verifier, found, and locks a part of its stake. Draws if nobody has. The last attestation ends the wait.
     @param key The task.
     @param result Its result.
     @param commitment For a match keccak256(abi_encode(id, verifier, keccak256(digests))), where digests are the trace
@@ -504,7 +506,7 @@ def attest(key: records.Key, result: records.Result, commitment: bytes32):
         drawn = self._drawn(task, key, result)
     position: uint256 = self._position(drawn.verifiers, msg.sender)
     self._seal(task.id, commitment)
-    extcall stakes.lock(msg.sender, VERIFIER, key.terms.verifier_collateral, False, skip_contract_check=True)
+    extcall stakes.lock(msg.sender, VERIFIER, verifier_lock, False)
     log Attested(id=task.id, verifier=msg.sender, position=position, commitment=commitment)
     task.attestations += 1
     if task.attestations == key.terms.verifiers:
@@ -523,23 +525,23 @@ def accuse(key: records.Key, result: records.Result, commitment: bytes32):
     """
     task: Task = self._task(self._task_id(key))
     if not (task.state == COMMITTED or task.state == AUDITED):
-        self._refuse("state")
+        self._refuse("market: state")
     self._check_result(task.id, result)
     if block.timestamp > result.committed_at + key.terms.patrol_for:
-        self._refuse("patrol is over")
+        self._refuse("market: patrol is over")
     if result.seed == empty(bytes32):
-        self._refuse("not drawn")
+        self._refuse("market: not drawn")
     if msg.sender == task.solver:
-        self._refuse("own task")
+        self._refuse("market: own task")
     if msg.sender in result.verifiers:
-        self._refuse("drawn verifier")
+        self._refuse("market: drawn verifier")
     if task.accusations >= MAX_ACCUSATIONS:
-        self._refuse("accusations")
+        self._refuse("market: accusations")
     self._seal(task.id, commitment)
     role: uint256 = VERIFIER
     if staticcall stakes.is_active(msg.sender, WHISTLEBLOWER):
         role = WHISTLEBLOWER
-    extcall stakes.lock(msg.sender, role, self._lock_of(role), True, skip_contract_check=True)
+    extcall stakes.lock(msg.sender, role, self._lock_of(role), True)
     self.accusing[task.id][msg.sender] = role
     task.accusations += 1
     self._store(task)
@@ -551,113 +553,107 @@ def reveal(
     key: records.Key,
     result: records.Result,
     position: uint256,
-    digests: Bytes[MAX_DIGESTS],
-    proofs: Bytes[MAX_PROOFS],
+    digests: DynArray[bytes32, MAX_AUDIT],
+    prev_roots: DynArray[bytes32, MAX_AUDIT],
+    state_roots: DynArray[bytes32, MAX_AUDIT],
+    batches: DynArray[bytes32, MAX_AUDIT],
+    proofs: DynArray[bytes32, MAX_PROOF_WORDS],
 ):
     """
-    @notice Opens the trace digests of the intervals of one verifier, and so shows whether it had found the same. Pays
-            everybody at once if nothing can be said any more, as `settle` does.
+    @notice Opens the trace digests of the intervals of one verifier, and so shows whether it had found the same. Item t of
+            each list belongs to interval k = the verifier's t-th, in the order drawn, that is to leaf k + 1 of the
+            trajectory.
     @param key The task.
     @param result Its result.
     @param position The verifier's position among those drawn.
-    @param digests The trace digests of its intervals, in the order drawn, 32 bytes each, secret until now.
-    @param proofs For each interval k, in the same order, 32 bytes each: state root of checkpoint k, state root of checkpoint
-                  k + 1, root of the row indices that lead from one to the other, and the siblings of leaf k + 1 of the
-                  trajectory from the bottom upwards, `proof_depth` of them.
+    @param digests Trace digests, secret until now.
+    @param prev_roots State roots of the checkpoints k.
+    @param state_roots State roots of the checkpoints k + 1.
+    @param batches Roots of the row indices that lead from one to the other.
+    @param proofs The Merkle paths, one after the other, each from the leaf's sibling upwards, `proof_depth` words long.
     """
     task: Task = self._task_with(key, result, AUDITED)
     if msg.sender != task.solver:
-        self._refuse("not the solver")
+        self._refuse("market: not the solver")
     self._check_deadline(task)
     if position >= len(result.verifiers):
-        self._refuse("position")
+        self._refuse("market: position")
     verifier: address = result.verifiers[position]
     sealed: bytes32 = self.sealed[task.id][verifier]
     if sealed == empty(bytes32):
-        self._refuse("not attested")
+        self._refuse("market: not attested")
     if (task.revealed >> position) & 1 != 0:
-        self._refuse("revealed")
+        self._refuse("market: revealed")
 
     intervals: uint256 = lot._intervals(key.terms)
     depth: uint256 = lot._bit_length(intervals)
     n: uint256 = key.terms.audit_intervals
-    if not (len(digests) == 32 * n and len(proofs) == 32 * n * (3 + depth)):
-        self._refuse("length")
+    if not (len(digests) == n and len(prev_roots) == n and len(state_roots) == n and len(batches) == n):
+        self._refuse("market: length")
+    if len(proofs) != n * depth:
+        self._refuse("market: length")
     picks: DynArray[uint256, MAX_AUDIT] = lot._drawn_intervals(key.terms, result.seed, position)
-    at: uint256 = 0
     for t: uint256 in range(n, bound=MAX_AUDIT):
         leaf: uint256 = picks[t] + 1
         if leaf == intervals:
-            if extract32(proofs, at + 32) != result.final_root:
-                self._refuse("final root")
+            if state_roots[t] != result.final_root:
+                self._refuse("market: final root")
         node: bytes32 = sha256(
             concat(
                 b"\x04",
-                slice(proofs, at, 64),
+                prev_roots[t],
+                state_roots[t],
                 convert(convert(min(leaf * key.terms.interval, key.terms.steps), uint64), bytes8),
-                extract32(proofs, at + 64),
+                batches[t],
                 key.terms.program_root,
-                sha256(concat(b"\x05", extract32(digests, 32 * t))),
+                sha256(concat(b"\x05", digests[t])),
             )
         )
-        at += 96
-        for _level: uint256 in range(depth, bound=MAX_DEPTH):
-            if leaf & 1 == 0:
-                node = sha256(concat(b"\x01", node, extract32(proofs, at)))
+        for level: uint256 in range(depth, bound=MAX_DEPTH):
+            sibling: bytes32 = proofs[t * depth + level]
+            if (leaf >> level) & 1 == 0:
+                node = sha256(concat(b"\x01", node, sibling))
             else:
-                node = sha256(concat(b"\x01", extract32(proofs, at), node))
-            leaf = leaf >> 1
-            at += 32
+                node = sha256(concat(b"\x01", sibling, node))
         if node != result.root:
-            self._refuse("proof")
+            self._refuse("market: proof")
 
-    is_match: bool = sealed == keccak256(abi_encode(task.id, verifier, keccak256(digests)))
+    # abi_encode puts an offset and a length before the words
+    found: bytes32 = keccak256(slice(abi_encode(digests), 64, 32 * n))
+    is_match: bool = sealed == keccak256(abi_encode(task.id, verifier, found))
     task.revealed |= 1 << position
     if is_match:
         task.matched |= 1 << position
+    self._store(task)
     log Revealed(id=task.id, verifier=verifier, position=position, matched=is_match)
-    if task.games == 0 and self._is_undisputed(task, key, result):
-        self._pay(task, key, result)
-    else:
-        self._store(task)
 
 
 @external
 def concede(key: records.Key, result: records.Result, interval: uint256):
     """
-    @notice The solver admits that a fault of its machine spoilt one interval. It loses the work, pays the verifiers' fees
-            and keeps the rest of its stake. Possible where the audit draws as many intervals as there are, so that this
-            is no free option for a cheat (docs/economics.md); before its first move in a game, if nobody has named
-            another interval, and once in FAULT_PERIOD.
+    @notice The solver admits that a fault of its machine spoilt one interval. It loses the work and keeps its stake; possible
+            before its first move in a game, if nobody has named another interval, and once in FAULT_PERIOD.
     @param key The task.
     @param result Its result.
     @param interval The interval, counted from 0.
     """
     task: Task = self._task_with(key, result, AUDITED)
     if msg.sender != task.solver:
-        self._refuse("not the solver")
+        self._refuse("market: not the solver")
     if not (task.games > 0 or block.timestamp <= task.deadline):
-        self._refuse("expired")
-    intervals: uint256 = lot._intervals(key.terms)
-    if interval >= intervals:
-        self._refuse("interval")
-    if key.terms.verifiers * key.terms.audit_intervals < intervals:
-        self._refuse("thin audit")
+        self._refuse("market: expired")
+    if interval >= lot._intervals(key.terms):
+        self._refuse("market: interval")
     if self.has_answered[task.id]:
-        self._refuse("answered")
+        self._refuse("market: answered")
     charged: uint256 = self.charged[task.id]
     if not (charged == 0 or charged == interval + 1):
-        self._refuse("another interval")
+        self._refuse("market: another interval")
     if block.timestamp < self.faultless_until[msg.sender]:
-        self._refuse("second fault")
+        self._refuse("market: second fault")
     self.faultless_until[msg.sender] = block.timestamp + FAULT_PERIOD
     log Fault(id=task.id, solver=msg.sender, interval=interval)
-    amount: uint256 = min(key.terms.fee * key.terms.verifiers, key.terms.collateral)
-    fees: uint256 = self._compensate(task, key, result, amount // key.terms.verifiers, SEVERAL, empty(address))
-    self._punish(task.id, task.solver, SOLVER, amount, empty(address), empty(address), fees)
-    self._unlock(task.solver, SOLVER, key.terms.collateral - amount)
-    task.solver = empty(address)
-    self._refund(task, key, "fault")
+    self._refund(task, key, result.verifiers, "fault")
 
 
 @external
@@ -681,17 +677,17 @@ def dispute(
     @return address The solver, who has to answer.
     """
     if msg.sender != game:
-        self._refuse("not the game")
+        self._refuse("market: not the game")
     task: Task = self._task_with(key, result, AUDITED)
     self._check_deadline(task)
     if block.timestamp <= result.committed_at + key.terms.patrol_for:
-        self._refuse("patrol")
+        self._refuse("market: patrol")
     if interval >= lot._intervals(key.terms):
-        self._refuse("interval")
+        self._refuse("market: interval")
     if task.games >= MAX_GAMES:
-        self._refuse("games")
+        self._refuse("market: games")
     if not self._is_finding(task.id, challenger, kind, interval, salt):
-        self._refuse("finding")
+        self._refuse("market: finding")
     self.sealed[task.id][challenger] = convert(OPENED + interval, bytes32)
     charged: uint256 = self.charged[task.id]
     if charged == 0:
@@ -713,7 +709,7 @@ def answered(id: bytes32):
     @param id The task.
     """
     if msg.sender != game:
-        self._refuse("not the game")
+        self._refuse("market: not the game")
     self.has_answered[id] = True
 
 
@@ -729,23 +725,21 @@ def rule(key: records.Key, result: records.Result, challenger: address, upheld: 
     @param upheld Whether it was right.
     """
     if msg.sender != game:
-        self._refuse("not the game")
+        self._refuse("market: not the game")
     task: Task = self._task(self._task_id(key))
     if task.state == SETTLED or task.state == REFUNDED:
         return
     if not (task.state == AUDITED and task.games > 0):
-        self._refuse("state")
+        self._refuse("market: state")
     self._check_result(task.id, result)
     mark: uint256 = convert(self.sealed[task.id][challenger], uint256)
     if not (mark >= OPENED and mark < LEAST_SEAL):
-        self._refuse("not disputed")
+        self._refuse("market: not disputed")
     task.games -= 1
     log Ruled(id=task.id, challenger=challenger, interval=mark - OPENED, upheld=upheld)
     if upheld:
-        self.condemned_at[task.id] = block.timestamp
-        self._forfeit(task, key, result, mark - OPENED, challenger, "ruled wrong")
+        self._condemn(task, key, result, challenger, mark - OPENED)
     else:
-        self.sealed[task.id][challenger] = convert(REJECTED, bytes32)
         self._store(task)
 
 
@@ -771,12 +765,12 @@ def expire(key: records.Key, result: records.Result):
     """
     task: Task = self._task(self._task_id(key))
     if not (task.state >= OPEN and task.state <= AUDITED):
-        self._refuse("state")
+        self._refuse("market: state")
     self._check_expired(task)
     if task.state == OPEN:
-        self._refund(task, key, "not accepted")
+        self._refund(task, key, [], "not accepted")
     elif task.state == ASSIGNED:
-        self._refund(task, key, "not solved")
+        self._refund(task, key, [], "not solved")
     else:
         self._check_result(task.id, result)
         if task.state == COMMITTED:
@@ -786,44 +780,40 @@ def expire(key: records.Key, result: records.Result):
 
 
 @external
-def release(key: records.Key, account: address, kind: uint256, interval: uint256, salt: bytes32):
+def release(id: bytes32, account: address, kind: uint256, interval: uint256, salt: bytes32):
     """
     @notice Frees what an accusation has locked, when the task has ended; a part is burned if it was never opened though the
-            result held. Also frees a verifier of a condemned task that had sealed neither a match nor what was opened, and
-            pays its fee: it shows that it had sealed a finding. If it does not within 30 days, its lock is burned.
-    @param key The task.
+            result held. Also frees a verifier who was drawn for an interval that was ruled to be wrong, and for whom the
+            solver had not revealed: it shows that it had sealed a finding. If it does not within 30 days, its lock is burned.
+    @param id The task.
     @param account Whose lock.
     @param kind Of the sealed finding; any for an accusation.
     @param interval Of the sealed finding; any for an accusation.
     @param salt Of the sealed finding; any for an accusation.
     """
-    id: bytes32 = self._task_id(key)
     state: uint256 = self._task(id).state
     if not (state == SETTLED or state == REFUNDED):
-        self._refuse("state")
+        self._refuse("market: state")
     role: uint256 = self.accusing[id][account]
     sealed: uint256 = convert(self.sealed[id][account], uint256)
-    locked: uint256 = self._lock_of(role)
     lost: uint256 = 0
     if role != 0:
         self.accusing[id][account] = 0
         if state == SETTLED and sealed >= LEAST_SEAL:
-            lost = locked * SILENCE // 100
+            lost = self._lock_of(role) * SILENCE // 100
     else:
         if not (self.condemned_at[id] != 0 and sealed >= LEAST_SEAL):
-            self._refuse("nothing to release")
+            self._refuse("market: nothing to release")
         role = VERIFIER
-        locked = key.terms.verifier_collateral
-        paid: address = account
         if not self._is_finding(id, account, kind, interval, salt):
             if block.timestamp <= self.condemned_at[id] + MAX_WINDOW:
-                self._refuse("finding")
-            lost = locked
-            paid = key.submitter
-        self._credit(id, paid, self._share(key.terms))
+                self._refuse("market: finding")
+            lost = verifier_lock
     self.sealed[id][account] = empty(bytes32)
-    self._punish(id, account, role, lost, empty(address), empty(address), 0)
-    self._unlock(account, role, locked - lost)
+    if lost > 0:
+        self._punish(id, account, role, lost, empty(address), empty(address))
+    if lost < self._lock_of(role):
+        extcall stakes.unlock(account, role, self._lock_of(role) - lost)
 
 
 @external
@@ -834,10 +824,10 @@ def withdraw() -> uint256:
     """
     amount: uint256 = self.owed[msg.sender]
     if amount == 0:
-        self._refuse("nothing owed")
+        self._refuse("market: nothing owed")
     self.owed[msg.sender] = 0
     if not extcall token.transfer(msg.sender, amount, default_return_value=True):
-        self._refuse("transfer")
+        self._refuse("market: transfer")
     log Withdrawn(account=msg.sender, amount=amount)
     return amount
 
@@ -980,7 +970,7 @@ def _task_in(key: records.Key, state: uint256) -> Task:
     """
     task: Task = self._task(self._task_id(key))
     if task.state != state:
-        self._refuse("state")
+        self._refuse("market: state")
     return task
 
 
@@ -1026,7 +1016,7 @@ def _check_result(id: bytes32, result: records.Result):
     @param result The result.
     """
     if self._hash(result) != self.results[id]:
-        self._refuse("result")
+        self._refuse("market: result")
 
 
 @internal
@@ -1037,7 +1027,7 @@ def _check_deadline(task: Task):
     @param task The task.
     """
     if block.timestamp > task.deadline:
-        self._refuse("expired")
+        self._refuse("market: expired")
 
 
 @internal
@@ -1048,7 +1038,53 @@ def _check_expired(task: Task):
     @param task The task.
     """
     if block.timestamp <= task.deadline:
-        self._refuse("not expired")
+        self._refuse("market: not expired")
+
+
+@internal
+@pure
+def _check_terms(terms: records.Terms):
+    """
+    @dev Refuses terms that could not be carried out.
+    @param terms The terms.
+    """
+    if not (terms.price < MAX_AMOUNT and terms.fee < MAX_AMOUNT and terms.collateral < MAX_STAKE):
+        self._refuse("market: amount")
+    if not (terms.steps >= 1 and terms.steps <= MAX_STEPS):
+        self._refuse("market: steps")
+    if not (terms.interval >= 1 and terms.interval <= MAX_STEPS):
+        self._refuse("market: interval")
+    intervals: uint256 = lot._intervals(terms)
+    if intervals >= 2 ** MAX_DEPTH:
+        self._refuse("market: too many intervals")
+    if not (terms.verifiers >= 1 and terms.verifiers <= MAX_VERIFIERS):
+        self._refuse("market: verifiers")
+    if not (terms.audit_intervals >= 1 and terms.audit_intervals <= min(MAX_AUDIT, intervals)):
+        self._refuse("market: audit intervals")
+    for window: uint256 in [terms.open_for, terms.work_for, terms.attest_for, terms.reveal_for]:
+        if not (window >= 1 and window <= MAX_WINDOW):
+            self._refuse("market: window")
+    if terms.patrol_for > terms.attest_for:
+        self._refuse("market: patrol")
+
+
+@internal
+@pure
+def _check_work(work: records.Work):
+    """
+    @dev Refuses work that could not be disputed.
+    @param work The work.
+    """
+    if not (work.rows >= 1 and work.batch_size >= 1):
+        self._refuse("market: rows")
+    if not (work.ways >= 2 and work.ways <= 64 and work.ways & (work.ways - 1) == 0):
+        self._refuse("market: ways")
+    if not (work.clock >= 1 and work.clock <= MAX_WINDOW):
+        self._refuse("market: clock")
+    if not (work.extension >= 1 and work.extension <= MAX_WINDOW):
+        self._refuse("market: clock")
+    if work.bond >= MAX_STAKE:
+        self._refuse("market: amount")
 
 
 @internal
@@ -1064,7 +1100,7 @@ def _seats(key: records.Key, solver: address) -> uint256:
     available: uint256 = 0
     seats, available = staticcall stakes.verifiers_beside(key.submitter, solver)
     if available < key.terms.verifiers:
-        self._refuse("too few verifiers")
+        self._refuse("market: too few verifiers")
     return seats
 
 
@@ -1082,7 +1118,7 @@ def _position(drawn: DynArray[address, MAX_VERIFIERS], verifier: address) -> uin
         if account == verifier:
             return position
         position += 1
-    self._refuse("not a drawn verifier")
+    self._refuse("market: not a drawn verifier")
     return 0
 
 
@@ -1094,9 +1130,9 @@ def _seal(id: bytes32, commitment: bytes32):
     @param commitment The seal: a hash, hence not a small number, which stands for an opened one.
     """
     if self.sealed[id][msg.sender] != empty(bytes32):
-        self._refuse("attested")
+        self._refuse("market: attested")
     if convert(commitment, uint256) < LEAST_SEAL:
-        self._refuse("commitment")
+        self._refuse("market: commitment")
     self.sealed[id][msg.sender] = commitment
 
 
@@ -1133,17 +1169,17 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
     """
     @dev Walks the verifiers' list in the order of a permutation and takes the first that are not concerned. The list's
          length is that of the anchor block, and later members are passed over: once the randomness is known, joining
-         cannot change the outcome. So are those who have not enough free stake to attest. See docs/decisions/0001-draw.md.
+         cannot change the outcome. See docs/decisions/0001-draw.md.
     @param task The task.
     @param key The task's key.
     @param result Its result before the draw.
     @return Result Its result after the draw.
     """
     if block.number <= result.anchor:
-        self._refuse("too early")
+        self._refuse("market: too early")
     randomness: bytes32 = self._anchor_hash(result.anchor)
     if randomness == empty(bytes32):
-        self._refuse("too late")
+        self._refuse("market: too late")
     drawn: records.Result = result
     drawn.seed = keccak256(abi_encode(randomness, task.id, result.root))
     order: bytes32 = keccak256(abi_encode(drawn.seed, "verifiers"))
@@ -1152,9 +1188,7 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
         if i >= result.seats:
             break
         seat: uint256 = lot._permute(i, result.seats, half, order)
-        account: address = staticcall stakes.seated(
-            VERIFIER, seat, result.anchor, key.terms.verifier_collateral
-        )
+        account: address = staticcall stakes.seated(VERIFIER, seat, result.anchor)
         if account == empty(address) or account == task.solver or account == key.submitter:
             continue
         drawn.verifiers.append(account)
@@ -1162,7 +1196,7 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
             self.results[task.id] = self._hash(drawn)
             log Drawn(id=task.id, verifiers=drawn.verifiers, seed=drawn.seed)
             return drawn
-    self._refuse("too few verifiers")
+    self._refuse("market: too few verifiers")
     return drawn
 
 
@@ -1183,83 +1217,45 @@ def _audited(task: Task, key: records.Key, committed_at: uint256) -> Task:
 
 
 @internal
-def _reanchored(task: Task, key: records.Key, result: records.Result) -> records.Result:
-    """
-    @dev Prepares a new draw.
-    @param task The task.
-    @param key The task's key.
-    @param result Its result.
-    @return Result Its result from now on, not drawn.
-    """
-    moved: records.Result = result
-    moved.anchor = block.number
-    moved.seats = self._seats(key, task.solver)
-    moved.seed = empty(bytes32)
-    moved.verifiers = []
-    self.results[task.id] = self._hash(moved)
-    log Reanchored(id=task.id, anchor=moved.anchor, seats=moved.seats)
-    return moved
-
-
-@internal
 def _close(task: Task, key: records.Key, result: records.Result):
     """
-    @dev Ends the attestations after their deadline. If nobody has attested, others are drawn, once: a submitter whose own
-         verifiers were drawn must not have the result for their silence, and nobody is punished for not attesting to
-         terms that it never agreed to.
+    @dev Ends the attestations after their deadline.
     @param task The task.
     @param key The task's key.
     @param result Its result.
     """
-    moved: Task = task
-    if task.attestations > 0:
+    if task.attestations > 0 or task.accusations > 0:
         self._store(self._audited(task, key, result.committed_at))
     elif result.seed == empty(bytes32):
-        self._refund(task, key, "not drawn")
-    elif task.deadline == result.committed_at + key.terms.attest_for:
-        self._reanchored(task, key, result)
-        moved.deadline = block.timestamp + key.terms.attest_for
-        self._store(moved)
-    elif task.accusations > 0:
-        self._store(self._audited(task, key, result.committed_at))
+        self._refund(task, key, [], "not drawn")
     else:
-        self._refund(task, key, "not attested")
-
-
-@internal
-@view
-def _is_undisputed(task: Task, key: records.Key, result: records.Result) -> bool:
-    """
-    @dev Whether everybody that attested matched, and nobody else has accused or can accuse any more.
-    @param task The task.
-    @param key The task's key.
-    @param result Its result.
-    @return bool True if there is nothing to wait for.
-    """
-    if task.matched == 0 or task.accusations != 0 or self._ones(task.matched) != task.attestations:
-        return False
-    return block.timestamp > result.committed_at + key.terms.patrol_for
+        self._refund(task, key, [], "not attested")
 
 
 @internal
 def _finish(task: Task, key: records.Key, result: records.Result):
     """
-    @dev Ends the reveals. A solver that has not opened what it committed to loses its collateral. One that has is paid,
-         unless nobody has attested: who sealed something else and has not shown it to be wrong has found nothing.
+    @dev Ends the reveals: by payment if the result held, else by refund. A solver that has not opened what it committed to
+         loses its collateral; a task that nobody attested or matched only costs it the work.
     @param task The task.
     @param key The task's key.
     @param result Its result.
     """
     if task.games != 0:
-        self._refuse("disputed")
-    if not self._is_undisputed(task, key, result):
+        self._refuse("market: disputed")
+    matches: uint256 = self._ones(task.matched)
+    early: bool = matches == task.attestations and matches > 0 and task.accusations == 0
+    if not early or block.timestamp <= result.committed_at + key.terms.patrol_for:
         if block.timestamp <= task.deadline:
-            self._refuse("reveal window")
+            self._refuse("market: reveal window")
         if self._ones(task.revealed) < task.attestations:
-            self._forfeit(task, key, result, SEVERAL, empty(address), "not revealed")
+            self._punish(task.id, task.solver, SOLVER, key.terms.collateral, empty(address), key.submitter)
+            silent: Task = task
+            silent.solver = empty(address)  # nothing is left to be unlocked
+            self._refund(silent, key, result.verifiers, "not revealed")
             return
-        if task.attestations == 0:
-            self._refund(task, key, "not attested")
+        if matches == 0:
+            self._refund(task, key, result.verifiers, "not attested" if task.attestations == 0 else "no match")
             return
     self._pay(task, key, result)
 
@@ -1272,169 +1268,111 @@ def _pay(task: Task, key: records.Key, result: records.Result):
     @param key The task's key.
     @param result Its result.
     """
-    self._end(task, SETTLED)
-    self._unlock(task.solver, SOLVER, key.terms.collateral)
-    self.owed[task.solver] += key.terms.price
-    rest: uint256 = key.terms.fee * key.terms.verifiers
-    locked: uint256 = key.terms.verifier_collateral
+    self._end(task.id, SETTLED)
+    extcall stakes.unlock(task.solver, SOLVER, key.terms.collateral)
+    self._credit(task.id, task.solver, key.terms.price)
+    fees: uint256 = 0
     position: uint256 = 0
     for verifier: address in result.verifiers:
         if (task.revealed >> position) & 1 == 1:
-            lost: uint256 = 0
-            if (task.matched >> position) & 1 == 1:
-                rest -= key.terms.fee
-                self.owed[verifier] += key.terms.fee
-            else:
-                if convert(self.sealed[task.id][verifier], uint256) >= LEAST_SEAL:
-                    lost = locked * SILENCE // 100
-                    self._punish(task.id, verifier, VERIFIER, lost, empty(address), empty(address), 0)
-                log LazyVerifier(id=task.id, verifier=verifier)
             self.sealed[task.id][verifier] = empty(bytes32)
-            self._unlock(verifier, VERIFIER, locked - lost)
+            extcall stakes.unlock(verifier, VERIFIER, verifier_lock)
+            if (task.matched >> position) & 1 == 1:
+                fees += key.terms.fee
+                self._credit(task.id, verifier, key.terms.fee)
+            else:
+                log LazyVerifier(id=task.id, verifier=verifier)
         position += 1
+    rest: uint256 = self._escrow_of(key.terms) - key.terms.price - fees
     if rest > 0:
-        self.owed[key.submitter] += rest
+        self._credit(task.id, key.submitter, rest)
     log Settled(
         id=task.id,
         solver=task.solver,
         final_root=result.final_root,
         paid=key.terms.price,
-        fees=key.terms.fee * key.terms.verifiers - rest,
+        fees=fees,
         refunded=rest,
     )
 
 
 @internal
-def _refund(task: Task, key: records.Key, reason: String[32]):
+def _refund(
+    task: Task,
+    key: records.Key,
+    verifiers: DynArray[address, MAX_VERIFIERS],
+    reason: String[32],
+):
     """
-    @dev Gives the whole escrow back, and frees what the solver has locked.
+    @dev Gives the whole escrow back, and frees what solver and verifiers have locked.
     @param task The task; no solver if its collateral is gone.
     @param key The task's key.
+    @param verifiers Those drawn whose locks are to be freed.
     @param reason Why, for people.
     """
-    self._end(task, REFUNDED)
+    self._end(task.id, REFUNDED)
     if task.solver != empty(address):
-        self._unlock(task.solver, SOLVER, key.terms.collateral)
+        extcall stakes.unlock(task.solver, SOLVER, key.terms.collateral)
+    for verifier: address in verifiers:
+        if self.sealed[task.id][verifier] != empty(bytes32):
+            extcall stakes.unlock(verifier, VERIFIER, verifier_lock)
     amount: uint256 = self._escrow_of(key.terms)
-    self.owed[key.submitter] += amount
+    self._credit(task.id, key.submitter, amount)
     log Refunded(id=task.id, submitter=key.submitter, amount=amount, reason=reason)
 
 
 @internal
-def _forfeit(
+def _condemn(
     task: Task,
     key: records.Key,
     result: records.Result,
-    interval: uint256,
     challenger: address,
-    reason: String[32],
+    interval: uint256,
 ):
     """
-    @dev Ends a task whose solver loses its collateral.
+    @dev Ends a task whose result is wrong.
     @param task The task.
     @param key The task's key.
     @param result Its result.
-    @param interval Where it is proven to be wrong; SEVERAL if the solver was silent.
-    @param challenger Who has shown it, or nobody.
-    @param reason Why, for people.
+    @param challenger Who has shown it.
+    @param interval Where it is wrong.
     """
-    fees: uint256 = self._compensate(task, key, result, self._share(key.terms), interval, challenger)
-    self._punish(task.id, task.solver, SOLVER, key.terms.collateral, challenger, key.submitter, fees)
-    ended: Task = task
-    ended.solver = empty(address)  # nothing is left to be unlocked
-    self._refund(ended, key, reason)
-
-
-@internal
-@pure
-def _share(terms: records.Terms) -> uint256:
-    """
-    @dev What a verifier of a condemned task gets out of the solver's collateral, before the rest is burned.
-    @param terms The terms.
-    @return uint256 Its fee, as far as that part reaches for all.
-    """
-    taken: uint256 = terms.collateral * REWARD // 100 + terms.collateral * COMPENSATION // 100
-    return min(terms.fee, (terms.collateral - taken) // terms.verifiers)
-
-
-@internal
-def _compensate(
-    task: Task,
-    key: records.Key,
-    result: records.Result,
-    share: uint256,
-    interval: uint256,
-    challenger: address,
-) -> uint256:
-    """
-    @dev Frees the verifiers of a task that is not paid, and gives them a share of what the solver loses. Who had matched on
-         the proven interval loses its lock. Who had sealed something else, or was to replay that interval and was not
-         revealed, may have sealed a finding or sworn to what is wrong: its share is kept until `release` shows which.
-    @param task The task.
-    @param key The task's key.
-    @param result Its result.
-    @param share What each gets.
-    @param interval The proven interval; any other number if there is none.
-    @param challenger Who has proven it.
-    @return uint256 What they get together, with what is kept.
-    """
-    fees: uint256 = 0
-    locked: uint256 = key.terms.verifier_collateral
-    for position: uint256 in range(len(result.verifiers), bound=MAX_VERIFIERS):
-        verifier: address = result.verifiers[position]
+    self.condemned_at[task.id] = block.timestamp
+    self._punish(task.id, task.solver, SOLVER, key.terms.collateral, challenger, key.submitter)
+    position: uint256 = 0
+    for verifier: address in result.verifiers:
         sealed: uint256 = convert(self.sealed[task.id][verifier], uint256)
-        if sealed == 0:
-            continue
-        if sealed >= LEAST_SEAL and interval != SEVERAL:
-            has_matched: bool = (task.matched >> position) & 1 == 1
-            drew: bool = interval in lot._drawn_intervals(key.terms, result.seed, position)
-            if has_matched and drew:
-                self.sealed[task.id][verifier] = empty(bytes32)
-                self._punish(task.id, verifier, VERIFIER, locked, challenger, empty(address), 0)
-                continue
-            if not has_matched and (drew or (task.revealed >> position) & 1 == 1):
-                fees += share
-                continue
-        self.sealed[task.id][verifier] = empty(bytes32)
-        self._unlock(verifier, VERIFIER, locked)
-        if sealed != REJECTED and share > 0:
-            fees += share
-            self._credit(task.id, verifier, share)
-    return fees
-
-
-@internal
-def _unlock(account: address, role: uint256, amount: uint256):
-    """
-    @dev Frees a part of a stake.
-    @param account Whose stake.
-    @param role 1 solver, 2 verifier, 3 whistleblower.
-    @param amount How much.
-    """
-    if amount > 0:
-        extcall stakes.unlock(account, role, amount, skip_contract_check=True)
+        if sealed != 0:
+            open: bool = True
+            if sealed >= LEAST_SEAL and interval in lot._drawn_intervals(key.terms, result.seed, position):
+                if (task.matched >> position) & 1 == 1:
+                    self._punish(task.id, verifier, VERIFIER, verifier_lock, challenger, empty(address))
+                    open = False
+                elif (task.revealed >> position) & 1 == 0:
+                    # it may have sealed the same finding, or sworn to what is wrong: `release` will show which
+                    position += 1
+                    continue
+            self.sealed[task.id][verifier] = empty(bytes32)
+            if open:
+                extcall stakes.unlock(verifier, VERIFIER, verifier_lock)
+        position += 1
+    ended: Task = task
+    ended.solver = empty(address)
+    self._refund(ended, key, [], "ruled wrong")
 
 
 @internal
 def _punish(
-    id: bytes32,
-    account: address,
-    role: uint256,
-    amount: uint256,
-    challenger: address,
-    submitter: address,
-    fees: uint256,
+    id: bytes32, account: address, role: uint256, amount: uint256, challenger: address, submitter: address
 ):
     """
-    @dev Takes what was locked: a share each to challenger and submitter, where there are such, a part to verifiers, who are
-         credited by the caller; the rest is burned.
+    @dev Takes what was locked: a share each to challenger and submitter, where there are such, and the rest is burned.
     @param id The task.
     @param account Who is punished.
     @param role 1 solver, 2 verifier, 3 whistleblower.
     @param amount How much it loses.
     @param challenger Who has shown it, or nobody.
     @param submitter Who is compensated, or nobody.
-    @param fees What of it is for verifiers.
     """
     if amount == 0:
         return
@@ -1444,9 +1382,9 @@ def _punish(
         reward = amount * REWARD // 100
     if submitter != empty(address):
         compensation = amount * COMPENSATION // 100
-    extcall stakes.slash(account, role, amount, reward + compensation + fees)
+    extcall stakes.slash(account, role, amount, reward + compensation)
     log Condemned(
-        id=id, account=account, role=role, amount=amount, reward=reward, compensation=compensation, fees=fees
+        id=id, account=account, role=role, amount=amount, reward=reward, compensation=compensation
     )
     if reward > 0:
         self._credit(id, challenger, reward)
@@ -1455,16 +1393,16 @@ def _punish(
 
 
 @internal
-def _end(task: Task, state: uint256):
+def _end(id: bytes32, state: uint256):
     """
     @dev Leaves of a task what will always be asked for, and clears the rest.
-    @param task The task.
+    @param id The task.
     @param state SETTLED or REFUNDED.
     """
-    solver: uint256 = self.words[task.id] >> 96
-    self.words[task.id] = state | (solver << 96)
-    if self.results[task.id] != empty(bytes32):
-        self.results[task.id] = empty(bytes32)
+    solver: uint256 = self.words[id] >> 96
+    self.words[id] = state | (solver << 96)
+    if self.results[id] != empty(bytes32):
+        self.results[id] = empty(bytes32)
 
 
 @internal
@@ -1495,9 +1433,9 @@ def _pull(amount: uint256):
         return
     before: uint256 = staticcall token.balanceOf(self)
     if not extcall token.transferFrom(msg.sender, self, amount, default_return_value=True):
-        self._refuse("transfer")
+        self._refuse("market: transfer")
     if staticcall token.balanceOf(self) != before + amount:
-        self._refuse("fee on transfer")
+        self._refuse("market: fee on transfer")
 
 
 @internal
@@ -1519,5 +1457,4 @@ def _refuse(reason: String[32]):
     @dev Reverts. One place for it: a reason spelled out at each check would cost a third of the code's size.
     @param reason Why.
     """
-    full: String[40] = concat("market: ", reason)
-    raise full
+    raise reason

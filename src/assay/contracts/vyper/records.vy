@@ -31,7 +31,6 @@ struct Terms:
     verifiers: uint256  # how many are drawn
     audit_intervals: uint256  # how many intervals each of them replays
     collateral: uint256  # part of the solver's stake that is locked while the task lives
-    verifier_collateral: uint256  # part of a verifier's stake that an attestation locks
     open_for: uint256  # seconds for a solver to accept
     work_for: uint256  # seconds for the solver to commit
     patrol_for: uint256  # seconds after the commitment in which whistleblowers may seal accusations, at least

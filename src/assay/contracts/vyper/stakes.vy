@@ -17,7 +17,7 @@ from ethereum.ercs import IERC20
 struct Member:
     stake: uint256  # smallest unit of the currency
     locked: uint256  # part of the stake that tasks depend on
-    joined: uint256  # block in which the role was taken, or its stake last grew
+    joined: uint256  # block in which the role was taken
     unlocks: uint256  # Unix seconds from which the stake may be withdrawn; 0 while active
     index: uint256  # position in the role's list, while active
     endpoint: String[200]  # where the member answers, for instance http://127.0.0.1:7001
@@ -163,9 +163,8 @@ def register(role: uint256, amount: uint256, endpoint: String[200]):
         assert extcall token.transferFrom(msg.sender, self, amount, default_return_value=True), "stakes: transfer"
         assert staticcall token.balanceOf(self) == before + amount, "stakes: fee on transfer"
     joined: uint256 = self._joined(word)
-    if is_new or amount > 0:
-        joined = block.number
     if is_new:
+        joined = block.number
         index: uint256 = self.count[role]
         self.places[msg.sender][role] = index
         self.at[role][index] = msg.sender
@@ -233,21 +232,12 @@ def lock(account: address, role: uint256, amount: uint256, active: bool):
     @param active Whether it has to hold the role still; one that is leaving is good for its stake as well.
     """
     self._check_market()
-    self._lock(account, role, amount, active)
-
-
-@external
-def engage(solver: address, amount: uint256, submitter: address) -> uint256:
-    """
-    @notice Locks a part of an active solver's stake for a task. Only the market may call this.
-    @param solver Whose stake.
-    @param amount How much.
-    @param submitter The task's submitter.
-    @return uint256 How many verifiers the task can draw from, beside the two.
-    """
-    self._check_market()
-    self._lock(solver, SOLVER, amount, True)
-    return self._beside(submitter, solver, self.count[VERIFIER])
+    word: uint256 = self.book[account][role]
+    assert not active or self._is_active(word), "stakes: not active"
+    locked: uint256 = self._locked(word)
+    assert locked + amount <= self._stake(word), "stakes: free stake"
+    if amount > 0:
+        self.book[account][role] = word + (amount << 88)
 
 
 @external
@@ -360,20 +350,17 @@ def endpoint_of(account: address, role: uint256) -> String[200]:
 
 @external
 @view
-def seated(role: uint256, index: uint256, since: uint256, amount: uint256) -> address:
+def seated(role: uint256, index: uint256, since: uint256) -> address:
     """
-    @notice The active member at a position, if it took the role in block `since` or earlier, has not added to its stake
-            since, and could lock `amount` of it now. Draws use it, so that nobody can join, or make many small stakes
-            one large one, after the randomness of a draw is known, and be drawn.
+    @notice The active member at a position, if it took the role in block `since` or earlier. Draws use it, so that nobody
+            can join after the randomness of a draw is known and be drawn.
     @param role 1 solver, 2 verifier, 3 whistleblower.
     @param index Position in the role's list.
     @param since Block number.
-    @param amount What must not be locked of its stake.
-    @return address The member; zero if there is none like that.
+    @return address The member; zero if the position is empty or its holder joined later.
     """
     account: address = self.at[role][index]
-    word: uint256 = self.book[account][role]
-    if self._joined(word) > since or self._locked(word) + amount > self._stake(word):
+    if account == empty(address) or self._joined(self.book[account][role]) > since:
         return empty(address)
     return account
 
@@ -389,42 +376,12 @@ def verifiers_beside(submitter: address, solver: address) -> (uint256, uint256):
     @return uint256 How many of these are neither of the two.
     """
     seats: uint256 = self.count[VERIFIER]
-    return seats, self._beside(submitter, solver, seats)
-
-
-@internal
-@view
-def _beside(submitter: address, solver: address, seats: uint256) -> uint256:
-    """
-    @dev How many verifiers are neither of the two.
-    @param submitter A task's submitter.
-    @param solver Its solver.
-    @param seats How many verifiers there are.
-    @return uint256 The number.
-    """
     available: uint256 = seats
     if self._is_active(self.book[solver][VERIFIER]):
         available -= 1
     if submitter != solver and self._is_active(self.book[submitter][VERIFIER]):
         available -= 1
-    return available
-
-
-@internal
-def _lock(account: address, role: uint256, amount: uint256, active: bool):
-    """
-    @dev See `lock`.
-    @param account Whose stake.
-    @param role 1 solver, 2 verifier, 3 whistleblower.
-    @param amount How much.
-    @param active Whether it has to hold the role still.
-    """
-    word: uint256 = self.book[account][role]
-    assert not active or self._is_active(word), "stakes: not active"
-    locked: uint256 = self._locked(word)
-    assert locked + amount <= self._stake(word), "stakes: free stake"
-    if amount > 0:
-        self.book[account][role] = word + (amount << 88)
+    return seats, available
 
 
 @internal

@@ -107,7 +107,8 @@ def a_life(seed: int) -> None:
                     for _ in range(2):
                         if life.state < COMMITTED:
                             town.one_honest_move(task)
-                    town.a_quarrel(task, who)
+                    rulings = [draw.random() < 0.5 for _ in range(2)]
+                    town.a_quarrel(task, [who, (who + 1) % 6], "finding", draw.randrange(4), rulings)
                     town.the_books()
                     if town.games:
                         town.ruling(one, draw.random() < 0.7)

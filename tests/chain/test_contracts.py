@@ -216,7 +216,7 @@ HEARD_BY_CONTRACTS = {
 """What only other contracts call."""
 
 READ_OFF = {
-    "market": {"results", "charged", "faultless_until", "rules", "jackpot", "unsealed"},
+    "market": {"results", "charged", "jackpot", "unsealed"},
     "game": {"market", "token", "evidence", "trajectory"},
     "evidence": {"referee"},
     "rules": {"escrow_of", "proof_depth"},

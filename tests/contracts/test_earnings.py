@@ -107,7 +107,7 @@ def a_life(seed: int) -> None:
                     for _ in range(2):
                         if life.state < COMMITTED:
                             town.one_honest_move(task)
-                    town.a_quarrel(task, who)
+                    town.a_quarrel(task, [0, 2, 3, 4, 5], "finding", one, [])
                     town.the_books()
                     if town.games:
                         town.ruling(one, draw.random() < 0.7)
@@ -120,7 +120,7 @@ def a_life(seed: int) -> None:
                 case "money":
                     town.money_moves(who, (who + 1) % 6, draw.randrange(10**9))
                 case "push":
-                    town.push(task, who, "settle")
+                    town.push(task, who)
                 case "concede":
                     town.concede(task)
             if draw.random() < 0.2:

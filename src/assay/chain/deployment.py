@@ -83,8 +83,8 @@ def deploy(
 ) -> Deployment:
     """Create all contracts, and the play money unless `token` names an ERC-20. Stakes in its smallest unit.
 
-    Stakes, market, game and jackpot need each other's addresses, which follow from the deployer's address and count of transactions:
-    nobody may send with this key meanwhile. Raises MoneyError if a contract is not where the others look for it.
+    Stakes, market, game and jackpot need each other's addresses, which follow from the deployer's address and count of
+    transactions: nobody may send with this key meanwhile. Raises MoneyError if a contract is not where the others look for it.
     """
     block = client.head().number + 1
     token = token or _create(client, "token")

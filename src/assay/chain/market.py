@@ -161,6 +161,10 @@ class Market(Contract):
             matched=_bits(found["matched"]),
             accusations=found["accusations"],
             games=found["games"],
+            shown=next(
+                (e.args["result"]["root"] for e in reversed(events) if e.name == "Replaced" and not e.args["mark"]),
+                result.root,
+            ),
             unsealed=not key.terms.forced or any(e.name == "Replaced" and e.args["mark"] for e in events),
         )
 

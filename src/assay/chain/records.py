@@ -165,6 +165,8 @@ class TaskRecord:
     games: int
     unsealed: bool = True
     """False for a task with forced errors until its solver has opened the seal."""
+    shown: str = ""
+    """The root of what was published first, which is what attestations and findings are about."""
 
     @property
     def terms(self) -> Terms:

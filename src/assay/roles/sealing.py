@@ -106,7 +106,7 @@ def _change(truth: Trajectory, shown: Trajectory, interval: int) -> Change:
     index = interval + 1
     wrong, right = opening(shown, index), opening(truth, index)
     roots = (wrong.prev_root, wrong.batches, wrong.trace, right.state_root, wrong.state_root)
-    change = Change(*(word.hex() for word in roots), proof=tuple(word.hex() for word in wrong.proof))
+    change = Change(*(word.hex() for word in roots), tuple(word.hex() for word in wrong.proof))
     if index == len(truth.checkpoints) - 1:
         return change
     # Seen from the next leaf, the one before it is right already; all of its other siblings are the same in both.

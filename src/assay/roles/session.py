@@ -160,7 +160,9 @@ class Session:
         """Whether the solver has revealed for every attestation, each one matched, and nobody can accuse any more."""
         patrol = record.result.committed_at + record.terms.patrol_for
         all_matched = len(record.matched) == record.attestations > 0
-        return all_matched and record.unsealed and record.accusations == record.games == 0 and self.client.now() > patrol
+        return (
+            all_matched and record.unsealed and record.accusations == record.games == 0 and self.client.now() > patrol
+        )
 
     def folder_of(self, task: str) -> Path:
         """Where this role remembers what it did for a task."""

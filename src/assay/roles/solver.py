@@ -90,9 +90,11 @@ class SolverRole(Role):
             self.watchlist.drop(task.id)
             return
         program = self.session.program(spec)
-        reason = refusal(
-            Candidate(spec, program, record.terms, record.work, self.session.settings.rate)
-        ) or self._short(record) or self._unforceable(record, program)
+        reason = (
+            refusal(Candidate(spec, program, record.terms, record.work, self.session.settings.rate))
+            or self._short(record)
+            or self._unforceable(record, program)
+        )
         if reason:
             self.log.info("not taken", task=task.id, reason=reason)
             self.watchlist.drop(task.id)

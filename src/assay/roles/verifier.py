@@ -44,7 +44,7 @@ class Auditor(Role):
 
     def _file(self, record: TaskRecord) -> Path:
         """One for each result: where the chain goes back, the solver may swear to another one."""
-        return self.session.folder_of(record.task.id) / f"sealed-{record.result.root[:16]}.json"
+        return self.session.folder_of(record.task.id) / f"sealed-{record.shown[:16]}.json"
 
     def sealed(self, record: TaskRecord) -> Sealed | None:
         """What this role has sealed about a task's result, or is about to seal."""

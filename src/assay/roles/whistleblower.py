@@ -73,7 +73,11 @@ class WhistleblowerRole(Auditor):
         if sealed is not None and self._on_chain(task):
             if task.state in DISPUTABLE:
                 self.stand_by(record)
-        elif task.state in PATROLLED and record.result.published and self.session.address not in (task.solver, *task.verifiers):
+        elif (
+            task.state in PATROLLED
+            and record.result.published
+            and self.session.address not in (task.solver, *task.verifiers)
+        ):
             self._watch(record, sealed)
         self.push(record, mine=False)
 

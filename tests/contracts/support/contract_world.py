@@ -378,9 +378,11 @@ class Life:
         self.market.settle(self.key, self.sworn, sender=self.world.stranger)
         return self
 
-    def expired(self) -> Life:
-        """A stranger ends what is over."""
-        self.market.settle(self.key, self.sworn, sender=self.world.stranger)
+    def expired(self, by: Any = None) -> Life:
+        """A stranger, or somebody else, ends what is over. If nobody had attested, others are drawn then."""
+        self.market.settle(self.key, self.sworn, sender=by or self.world.stranger)
+        if any(name == "Reanchored" for name, _ in events(self.market)):
+            self.reanchored()
         return self
 
     def late(self) -> Life:

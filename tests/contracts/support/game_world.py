@@ -36,7 +36,9 @@ KEY = f"(address,bytes32,({','.join(TERMS.values())}))"
 RESULT = "(bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,bytes32,address[])"
 
 
-PLACES = {name: to_checksum_address(f"0x{i:040x}") for i, name in enumerate(("stakes", "market", "game", "jackpot"), 0xA0001)}
+PLACES = {
+    name: to_checksum_address(f"0x{i:040x}") for i, name in enumerate(("stakes", "market", "game", "jackpot"), 0xA0001)
+}
 """Where contracts that know each other are; a chain's own addresses could be foreseen as well."""
 
 

@@ -293,8 +293,8 @@ token: public(immutable(IERC20))
 # @notice Where solvers, verifiers and whistleblowers are registered.
 stakes: public(immutable(Stakes))
 
-# @notice Which tasks are taken.
-rules: public(immutable(Rules))
+# @dev Which tasks are taken.
+rules: immutable(Rules)
 
 # @notice The contract in which sealed findings are disputed.
 game: public(immutable(address))
@@ -330,8 +330,8 @@ condemned_at: public(HashMap[bytes32, uint256])
 # @notice Of a task with forced errors, once its seal is open: 1, and bit j + 1 if the verifier at position j drew the error.
 unsealed: public(HashMap[bytes32, uint256])
 
-# @notice When a solver may concede a fault again.
-faultless_until: public(HashMap[address, uint256])
+# @dev When a solver may concede a fault again.
+faultless_until: HashMap[address, uint256]
 
 # @notice What an address may withdraw, or spend on tasks.
 owed: public(HashMap[address, uint256])
@@ -1254,6 +1254,8 @@ def _drawn(task: Task, key: records.Key, result: records.Result) -> records.Resu
         )
         if account == empty(address) or account == task.solver or account == key.submitter:
             continue
+        if task.accusations > 0 and self.accusing[task.id][account] != 0:
+            continue  # in a second draw: it has sealed already
         drawn.verifiers.append(account)
         if len(drawn.verifiers) == key.terms.verifiers:
             self.results[task.id] = self._hash(drawn)

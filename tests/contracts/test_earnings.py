@@ -107,7 +107,7 @@ def a_life(seed: int) -> None:
                     for _ in range(2):
                         if life.state < COMMITTED:
                             town.one_honest_move(task)
-                    town.a_quarrel(task, [0, 2, 3, 4, 5], "finding", one, [])
+                    town.a_quarrel(task, [0, 2, 3, 4, 5], draw.choice(("finding", "made up")), one, [])
                     town.the_books()
                     if town.games:
                         town.ruling(one, draw.random() < 0.7)

@@ -21,7 +21,6 @@ from contract_world import (
     WHISTLEBLOWER,
     WHISTLEBLOWER_LOCK,
     WHISTLEBLOWER_MINIMUM,
-    Life,
     Sworn,
     World,
     event,

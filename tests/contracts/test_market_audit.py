@@ -20,7 +20,6 @@ from contract_world import (
     events,
 )
 
-
 NOT_OPENED = "market: (proof|final root)"
 """The second where the last interval is among those drawn, which the block hash decides."""
 

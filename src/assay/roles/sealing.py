@@ -105,8 +105,14 @@ def _change(truth: Trajectory, shown: Trajectory, interval: int) -> Change:
     """How two trajectories differ that are the same but for the state after one interval."""
     index = interval + 1
     wrong, right = opening(shown, index), opening(truth, index)
-    roots = (wrong.prev_root, wrong.batches, wrong.trace, right.state_root, wrong.state_root)
-    change = Change(*(word.hex() for word in roots), tuple(word.hex() for word in wrong.proof))
+    change = Change(
+        prev_root=wrong.prev_root.hex(),
+        batches=wrong.batches.hex(),
+        trace=wrong.trace.hex(),
+        right=right.state_root.hex(),
+        wrong=wrong.state_root.hex(),
+        proof=tuple(word.hex() for word in wrong.proof),
+    )
     if index == len(truth.checkpoints) - 1:
         return change
     # Seen from the next leaf, the one before it is right already; all of its other siblings are the same in both.
